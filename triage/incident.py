@@ -1,0 +1,416 @@
+"""The nouns of the house, and how an incident is read from its events.
+
+Everything here is frozen. Units are in the names; times are aware and in UTC.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from triage.codec import decode
+
+
+class Verdict(StrEnum):
+    """What a piece of evidence says of a named cause. Unmeasured never reads as healthy."""
+
+    SUPPORTS = "supports"
+    REFUTES = "refutes"
+    INCONCLUSIVE = "inconclusive"
+    UNMEASURED = "unmeasured"
+
+
+class CauseKind(StrEnum):
+    """Why a model got worse, in the order in which causes are ruled in or out."""
+
+    INFRASTRUCTURE = "infrastructure"
+    DATA_QUALITY = "data_quality"
+    SERVING_SKEW = "serving_skew"
+    FEATURE_DRIFT = "feature_drift"
+    LABEL_SHIFT = "label_shift"
+    CONCEPT_DRIFT = "concept_drift"
+    BAD_DEPLOY = "bad_deploy"
+    LABEL_FAULT = "label_fault"
+    SEASONAL = "seasonal"
+    UNKNOWN = "unknown"
+
+
+class Effect(StrEnum):
+    READ = "read"
+    CHANGE = "change"
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class State(StrEnum):
+    """Where an incident stands; the headless exit code follows from it."""
+
+    OPEN = "open"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
+    NEEDS_PERSON = "needs_person"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Half-open interval of time ``[start, end)`` in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("a window's ends need a time zone")
+        if self.end <= self.start:
+            raise ValueError(
+                f"a window that ends ({self.end:%Y-%m-%d %H:%M}) before it starts ({self.start:%Y-%m-%d %H:%M})"
+            )
+
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What re-creates a figure: the exact query, or the data by name and version, with a digest of what was read.
+
+    ``kind`` is ``dataset``, ``query``, ``model`` or ``events``. For a query ``name`` is the query's text.
+    """
+
+    kind: str
+    name: str
+    version: str = ""
+    digest: str = ""
+    window: Window | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of evidence: ``value`` in ``unit``, with the interval ``[low, high]`` where one is known."""
+
+    name: str
+    value: float | None
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one step found about one cause. ``chart`` is JSON that a report or screen can draw; ``digest`` is of all else."""
+
+    id: str
+    step: str
+    about: CauseKind
+    verdict: Verdict
+    statement: str
+    subject: str = ""
+    measures: tuple[Measure, ...] = ()
+    sources: tuple[Source, ...] = ()
+    window: Window | None = None
+    chart: Mapping[str, Any] | None = None
+    hint: str = ""
+
+    def measure(self, name: str) -> float | None:
+        """The value of the measure called ``name``, or None where it was not taken."""
+        return next((measure.value for measure in self.measures if measure.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A ranked cause. ``share_of_drop`` is the part of the KPI's drop it explains, as a fraction, with its interval."""
+
+    kind: CauseKind
+    subject: str
+    probability: float
+    share_of_drop: float | None
+    statement: str
+    evidence: tuple[str, ...] = ()
+    share_low: float | None = None
+    share_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuledOut:
+    kind: CauseKind
+    reason: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """What could not be measured, why, and what would make it measurable."""
+
+    what: str
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """How far the KPI moved: healthy and incident level in ``unit``; ``change`` is their difference, relative to healthy.
+
+    ``worse`` says whether the move is a loss in the direction the catalogue gives.
+    """
+
+    kpi: str
+    unit: str
+    healthy: float
+    current: float
+    change: float
+    low: float
+    high: float
+    worse: bool
+    onset: datetime | None = None
+    onset_low: datetime | None = None
+    onset_high: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    statement: str
+    causes: tuple[Cause, ...]
+    ruled_out: tuple[RuledOut, ...] = ()
+    unmeasured: tuple[Unmeasured, ...] = ()
+    drop: Drop | None = None
+    next_check: str = ""
+    contributions: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do: what it changes, why, how far it reaches, and how it is undone."""
+
+    step: str
+    title: str
+    effect: Effect
+    why: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    before: str = ""
+    after: str = ""
+    blast_radius: str = ""
+    expected_gain: str = ""
+    risk: str = ""
+    undo: str = ""
+    stops_if: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The safe next steps. ``digest`` binds an approval to these actions on this evidence."""
+
+    summary: str
+    actions: tuple[Action, ...]
+    not_chosen: tuple[Alternative, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    plan_digest: str
+    by: str
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What arrived: from Alertmanager, the command line or a screen. ``labels`` are the sender's, untrusted text."""
+
+    name: str
+    model: str
+    starts_at: datetime
+    summary: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    origin: str = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the journal. ``hash`` covers everything else, ``previous`` the line before it."""
+
+    incident: str
+    seq: int
+    at: datetime
+    kind: str
+    data: Mapping[str, Any]
+    previous: str = ""
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """How far one step of the playbook came."""
+
+    id: str
+    uses: str
+    attempts: int = 0
+    outcome: Outcome | None = None
+    skipped: bool = False
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    reason: str = ""
+    retry_at: datetime | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        return self.outcome is not None or self.skipped
+
+    @property
+    def elapsed_seconds(self) -> float | None:
+        """Seconds from the last start to the end; never negative, also when the machine's clock was set back."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(0.0, (self.finished_at - self.started_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One model, one cause to find: the reading of its events."""
+
+    id: str
+    model: str
+    alert: Alert
+    window: Window
+    playbook: str
+    playbook_digest: str
+    catalog_digest: str
+    received_at: datetime
+    updated_at: datetime
+    state: State = State.OPEN
+    state_reason: str = ""
+    steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+    diagnosis: Diagnosis | None = None
+    plan: Plan | None = None
+    approval: Approval | None = None
+    head: str = ""
+    length: int = 0
+
+    def found(self, evidence_id: str) -> Evidence | None:
+        return next((item for item in self.evidence if item.id == evidence_id), None)
+
+
+def fold(events: Iterable[Event]) -> Incident | None:
+    """The incident that ``events`` (of one incident, in order) tell of; None before it was received.
+
+    Any prefix of a journal folds, and so does one with events of unknown kind (from a newer version): they are passed over.
+    """
+    incident: Incident | None = None
+    for event in events:
+        if event.kind == "received":
+            incident = _received(event)
+        elif incident is not None:
+            incident = _READERS.get(event.kind, _unread)(incident, event)
+        if incident is not None:
+            incident = replace(
+                incident, updated_at=max(incident.updated_at, event.at), head=event.hash, length=incident.length + 1
+            )
+    return incident
+
+
+def _received(event: Event) -> Incident:
+    data = event.data
+    alert = decode(Alert, data["alert"])
+    return Incident(
+        id=event.incident,
+        model=alert.model,
+        alert=alert,
+        window=decode(Window, data["window"]),
+        playbook=data["playbook"],
+        playbook_digest=data["playbook_digest"],
+        catalog_digest=data["catalog_digest"],
+        received_at=event.at,
+        updated_at=event.at,
+    )
+
+
+def _step(incident: Incident, event: Event, **changes: Any) -> Incident:
+    name = event.data["step"]
+    before = incident.steps.get(name) or StepRecord(id=name, uses=event.data.get("uses", name))
+    return replace(incident, steps={**incident.steps, name: replace(before, **changes)})
+
+
+def _step_started(incident: Incident, event: Event) -> Incident:
+    return _step(
+        incident,
+        event,
+        attempts=event.data["attempt"],
+        started_at=event.at,
+        finished_at=None,
+        outcome=None,
+        retry_at=None,
+        reason="",
+    )
+
+
+def _step_finished(incident: Incident, event: Event) -> Incident:
+    data = event.data
+    incident = _step(
+        incident,
+        event,
+        outcome=Outcome(data["outcome"]),
+        finished_at=event.at,
+        reason=data.get("reason", ""),
+        outputs=data.get("outputs", {}),
+    )
+    found = tuple(decode(Evidence, item) for item in data.get("evidence", ()))
+    fresh = {item.id for item in found}
+    incident = replace(incident, evidence=(*(item for item in incident.evidence if item.id not in fresh), *found))
+    if data.get("diagnosis"):
+        incident = replace(incident, diagnosis=decode(Diagnosis, data["diagnosis"]))
+    if data.get("plan"):
+        incident = replace(incident, plan=decode(Plan, data["plan"]), approval=None)
+    return incident
+
+
+def _step_will_retry(incident: Incident, event: Event) -> Incident:
+    return _step(incident, event, retry_at=decode(datetime, event.data["at"]), reason=event.data.get("reason", ""))
+
+
+def _step_skipped(incident: Incident, event: Event) -> Incident:
+    return _step(incident, event, skipped=True, finished_at=event.at, reason=event.data.get("reason", ""))
+
+
+def _state(incident: Incident, event: Event) -> Incident:
+    return replace(incident, state=State(event.data["state"]), state_reason=event.data.get("reason", ""))
+
+
+def _approved(incident: Incident, event: Event) -> Incident:
+    return replace(incident, approval=decode(Approval, event.data["approval"]))
+
+
+def _unread(incident: Incident, event: Event) -> Incident:
+    return incident
+
+
+_READERS = {
+    "step_started": _step_started,
+    "step_finished": _step_finished,
+    "step_will_retry": _step_will_retry,
+    "step_skipped": _step_skipped,
+    "state_changed": _state,
+    "approved": _approved,
+}

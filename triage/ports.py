@@ -1,0 +1,131 @@
+"""What the core asks of the world, as Protocols. Adapters implement them; wiring chooses the adapter."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from triage.incident import Source, Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, aware and in UTC."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One time series: ``times`` in Unix seconds (ascending), ``values`` beside them; NaN is a gap. Both float64, shape (n,)."""
+
+    labels: Mapping[str, str]
+    times: "np.ndarray"
+    values: "np.ndarray"
+
+
+@dataclass(frozen=True, slots=True)
+class RangeResult:
+    """What a range query returned. No series at all means *unmeasured*, never zero."""
+
+    series: tuple[Series, ...]
+    source: Source
+    warnings: tuple[str, ...] = ()
+
+
+class Metrics(Protocol):
+    """A server that answers PromQL."""
+
+    def range(self, query: str, window: Window, step_seconds: float) -> RangeResult:
+        """Evaluate ``query`` every ``step_seconds`` over ``window``. Raises SourceUnavailable, with the query in its message."""
+
+    def check(self) -> str:
+        """One line that says what answers, and as whom. Raises SourceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """What is known of a dataset from its metadata alone; ``columns`` maps each name to its Arrow type, as text."""
+
+    name: str
+    version: str
+    columns: Mapping[str, str]
+    rows: int
+    files: int
+    first: datetime | None
+    last: datetime | None
+
+
+class Scan(Protocol):
+    """One pass over one window of a dataset."""
+
+    def batches(self) -> "Iterator[pa.RecordBatch]":
+        """The rows, row group by row group, only the columns asked for. Raises DataError on a file that can't be read."""
+
+    @property
+    def source(self) -> Source:
+        """Name, version, window, rows and digest of what was read; complete once `batches` is exhausted."""
+
+
+class Windows(Protocol):
+    """Data, named and versioned in the catalogue."""
+
+    def describe(self, dataset: str) -> DatasetInfo:
+        """Raises DataError, NotFound."""
+
+    def scan(self, dataset: str, window: Window | None, columns: Sequence[str] | None = None) -> Scan:
+        """Open ``window`` (None: all rows) of ``dataset``. Raises DataError when it, or a column, is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A version in the registry. ``inputs`` maps feature names of the signature to MLflow type names, if it has one."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    run_id: str = ""
+    source: str = ""
+    inputs: Mapping[str, str] | None = None
+    tags: Mapping[str, str] | None = None
+
+
+class Predictor(Protocol):
+    """A model loaded by version."""
+
+    version: ModelVersion
+
+    def predict(self, rows: "pd.DataFrame") -> "np.ndarray":
+        """Scores, shape (n,): probability of the positive class, or the predicted value. Raises Unmeasurable."""
+
+
+class Registry(Protocol):
+    """The model registry: the only way to production."""
+
+    def champion(self, model: str, alias: str) -> ModelVersion:
+        """The version ``alias`` points at now. Raises NotFound, SourceUnavailable."""
+
+    def version(self, model: str, version: str) -> ModelVersion: ...
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """Newest first."""
+
+    def predictor(self, version: ModelVersion) -> Predictor:
+        """Load the model. Raises Unmeasurable when it can't be loaded."""
+
+    def load_artifact(self, version: ModelVersion, name: str) -> bytes | None:
+        """A file kept with the version (such as its baseline profile), or None where there is none."""
+
+    def save_artifact(self, version: ModelVersion, name: str, body: bytes) -> None: ...
+
+    def tag(self, version: ModelVersion, key: str, value: str) -> None:
+        """Write a tag on the version; tags never change what is served."""
+
+    def check(self) -> str:
+        """One line that says what answers. Raises SourceUnavailable."""
