@@ -111,7 +111,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one step found about one cause. ``chart`` is JSON that a report or screen can draw; ``digest`` is of all else."""
+    """What one step found about one cause. ``chart`` is JSON that a report or a screen can draw."""
 
     id: str
     step: str
@@ -162,7 +162,7 @@ class Unmeasured:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """How far the KPI moved: healthy and incident level in ``unit``; ``change`` is their difference, relative to healthy.
+    """How far the KPI moved: healthy and incident level in ``unit``, ``change`` relative to healthy.
 
     ``worse`` says whether the move is a loss in the direction the catalogue gives.
     """
@@ -316,7 +316,7 @@ class Incident:
 def fold(events: Iterable[Event]) -> Incident | None:
     """The incident that ``events`` (of one incident, in order) tell of; None before it was received.
 
-    Any prefix of a journal folds, and so does one with events of unknown kind (from a newer version): they are passed over.
+    Any prefix of a journal folds, and so does one with events of a kind not known here: they are passed over.
     """
     incident: Incident | None = None
     for event in events:

@@ -22,7 +22,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One time series: ``times`` in Unix seconds (ascending), ``values`` beside them; NaN is a gap. Both float64, shape (n,)."""
+    """``times`` in Unix seconds, ascending, and ``values`` beside them, NaN a gap; both float64, shape (n,)."""
 
     labels: Mapping[str, str]
     times: "np.ndarray"
@@ -42,7 +42,7 @@ class Metrics(Protocol):
     """A server that answers PromQL."""
 
     def range(self, query: str, window: Window, step_seconds: float) -> RangeResult:
-        """Evaluate ``query`` every ``step_seconds`` over ``window``. Raises SourceUnavailable, with the query in its message."""
+        """Evaluate ``query`` every ``step_seconds`` over ``window``. Raises SourceUnavailable, naming the query."""
 
     def check(self) -> str:
         """One line that says what answers, and as whom. Raises SourceUnavailable."""
@@ -65,7 +65,7 @@ class Scan(Protocol):
     """One pass over one window of a dataset."""
 
     def batches(self) -> "Iterator[pa.RecordBatch]":
-        """The rows, row group by row group, only the columns asked for. Raises DataError on a file that can't be read."""
+        """The rows, row group by row group, only the columns asked for. Raises DataError on a broken file."""
 
     @property
     def source(self) -> Source:
