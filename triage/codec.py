@@ -84,7 +84,7 @@ def _decode(hint: Any, data: Any) -> Any:
     if origin is not None and issubclass(origin, Mapping):
         return {key: _decode(get_args(hint)[1], item) for key, item in data.items()}
     if dataclasses.is_dataclass(hint):
-        hints = _hints(hint)
+        hints = _hints(typing.cast(type, hint))
         return hint(**{key: _decode(hints[key], item) for key, item in data.items() if key in hints})  # type: ignore[operator]
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return hint(data)
@@ -96,5 +96,5 @@ def _decode(hint: Any, data: Any) -> Any:
 
 
 @cache
-def _hints(cls: Any) -> dict[str, Any]:
+def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)

@@ -378,12 +378,15 @@ def _step_finished(incident: Incident, event: Event) -> Incident:
     )
     found = tuple(decode(Evidence, item) for item in data.get("evidence", ()))
     fresh = {item.id for item in found}
-    incident = replace(incident, evidence=(*(item for item in incident.evidence if item.id not in fresh), *found))
-    if data.get("diagnosis"):
-        incident = replace(incident, diagnosis=decode(Diagnosis, data["diagnosis"]))
-    if data.get("plan"):
-        incident = replace(incident, plan=decode(Plan, data["plan"]), approval=None)
-    return incident
+    return replace(incident, evidence=(*(item for item in incident.evidence if item.id not in fresh), *found))
+
+
+def _diagnosed(incident: Incident, event: Event) -> Incident:
+    return replace(incident, diagnosis=decode(Diagnosis, event.data["diagnosis"]))
+
+
+def _planned(incident: Incident, event: Event) -> Incident:
+    return replace(incident, plan=decode(Plan, event.data["plan"]), approval=None)
 
 
 def _step_will_retry(incident: Incident, event: Event) -> Incident:
@@ -411,6 +414,8 @@ _READERS = {
     "step_finished": _step_finished,
     "step_will_retry": _step_will_retry,
     "step_skipped": _step_skipped,
+    "diagnosed": _diagnosed,
+    "planned": _planned,
     "state_changed": _state,
     "approved": _approved,
 }

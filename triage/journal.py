@@ -1,0 +1,325 @@
+"""The journal: append-only, hash-chained events in one SQLite file, the only truth about an incident.
+
+One executor per incident holds a lease and writes; any number of processes read. Each append is one transaction, on
+disk (WAL, fsync) before it returns, so a killed process leaves whole events or none.
+"""
+
+import hashlib
+import json
+import os
+import socket
+import sqlite3
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from triage.codec import canonical, format_time, parse_time
+from triage.errors import JournalError, JournalTampered, LeaseHeld, NotFound, near
+from triage.incident import Alert, Event, Incident, Window, fold
+from triage.ports import Clock
+
+SCHEMA_VERSION = 1
+LEASE_LENGTH = timedelta(seconds=30)
+MILESTONES = ("received", "diagnosed", "planned", "state_changed", "approved")
+"""The kinds of event that a list of incidents needs; the rest are read only when one is opened."""
+
+_SCHEMA = Path(__file__).with_suffix(".sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event about to be written."""
+
+    kind: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to execute one incident, until it runs out or is released."""
+
+    incident: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A verified chain: how many events, and the hash of the last one (what a report quotes)."""
+
+    incident: str
+    length: int
+    head: str
+
+
+class Journal:
+    """An open journal. Not shared between threads: each opens its own."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self._clock = clock
+        with self._explained("open"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._prepare()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def receive(
+        self, alert: Alert, window: Window, playbook: str, playbook_body: str, catalog_body: str, run_key: str | None
+    ) -> tuple[str, bool]:
+        """Open an incident for ``alert`` and snapshot the playbook and catalogue it will run with.
+
+        Returns its id, and whether it is new: for a ``run_key`` that was received before it is the first one's id, and
+        nothing is written.
+        """
+        with self._writing():
+            if run_key is not None:
+                known = self._db.execute("SELECT id FROM incidents WHERE run_key = ?", (run_key,)).fetchone()
+                if known:
+                    return known[0], False
+            number = self._db.execute(
+                "SELECT coalesce(max(number), 0) + 1 FROM incidents WHERE model = ?", (alert.model,)
+            ).fetchone()[0]
+            incident = f"{alert.model}-{number}"
+            self._db.execute("INSERT INTO incidents VALUES (?, ?, ?, ?)", (incident, alert.model, number, run_key))
+            received = {
+                "alert": alert,
+                "window": window,
+                "playbook": playbook,
+                "playbook_digest": self._keep(playbook_body),
+                "catalog_digest": self._keep(catalog_body),
+            }
+            self._append(incident, [Entry("received", received)])
+        return incident, True
+
+    def append(self, incident: str, entries: Sequence[Entry], lease: Lease | None = None) -> tuple[Event, ...]:
+        """Write ``entries`` together, or none of them; with a ``lease``, only while it is still held (else LeaseHeld)."""
+        with self._writing():
+            if lease is not None:
+                self._hold(lease)
+            return self._append(incident, entries)
+
+    def events(self, incident: str) -> tuple[Event, ...]:
+        """All events of ``incident``, oldest first. Raises NotFound."""
+        rows = self._rows("WHERE incident = ? ORDER BY seq", (incident,))
+        if not rows:
+            known = [row[0] for row in self._db.execute("SELECT id FROM incidents ORDER BY rowid DESC LIMIT 500")]
+            raise NotFound(
+                f"no incident '{incident}' in {self.path}",
+                hint=near(incident, known, listing="'triage incidents' lists them"),
+            )
+        return rows
+
+    def read(self, incident: str) -> Incident:
+        """The incident as its events tell it. Raises NotFound."""
+        found = fold(self.events(incident))
+        if found is None:
+            raise JournalError(
+                f"the events of '{incident}' do not begin with its receipt", hint=f"run 'triage verify {incident}'"
+            )
+        return found
+
+    def milestones(self, limit: int | None = None) -> tuple[Incident, ...]:
+        """Every incident, newest first, read from its milestones alone: without steps and evidence."""
+        ids = [
+            row[0] for row in self._db.execute("SELECT id FROM incidents ORDER BY rowid DESC LIMIT ?", (limit or -1,))
+        ]
+        grouped: dict[str, list[Event]] = {incident: [] for incident in ids}
+        marks = ", ".join("?" * len(MILESTONES))
+        for event in self._rows(f"WHERE kind IN ({marks}) ORDER BY incident, seq", MILESTONES):
+            if event.incident in grouped:
+                grouped[event.incident].append(event)
+        return tuple(incident for events in grouped.values() if (incident := fold(events)) is not None)
+
+    def document(self, digest: str) -> str:
+        """The body of a snapshot. Raises JournalTampered when it no longer has its digest."""
+        row = self._db.execute("SELECT body FROM documents WHERE digest = ?", (digest,)).fetchone()
+        if row is None or _digest(row[0]) != digest:
+            raise JournalTampered(
+                f"snapshot {digest} is {'missing' if row is None else 'not what was written'}",
+                hint="restore the journal from a backup",
+            )
+        return row[0]
+
+    def verify(self, incident: str) -> Chain:
+        """Recompute the chain of ``incident``. Raises JournalTampered naming the first event that does not hold."""
+        previous = _genesis(incident)
+        length = 0
+        self.events(incident)
+        for seq, at, kind, data, stored_previous, stored_hash in self._db.execute(
+            "SELECT seq, at, kind, data, previous, hash FROM events WHERE incident = ? ORDER BY seq", (incident,)
+        ):
+            length += 1
+            wrong = (
+                f"event {length} is missing"
+                if seq != length
+                else f"event {seq} does not follow the one before it"
+                if stored_previous != previous
+                else f"event {seq} ({kind}) was changed"
+                if stored_hash != _link(previous, incident, seq, at, kind, data)
+                else ""
+            )
+            if wrong:
+                raise JournalTampered(
+                    f"{incident}: {wrong} ({self.path})", hint="do not trust this journal; restore it from a backup"
+                )
+            previous = stored_hash
+        read = self.read(incident)
+        self.document(read.playbook_digest)
+        self.document(read.catalog_digest)
+        return Chain(incident, length, previous)
+
+    def acquire(self, incident: str) -> Lease:
+        """Become the executor of ``incident``. Raises LeaseHeld while another living process is."""
+        now = self._clock.now()
+        lease = Lease(incident, uuid.uuid4().hex)
+        with self._writing():
+            held = self._db.execute("SELECT host, pid, until FROM leases WHERE incident = ?", (incident,)).fetchone()
+            if held and not _lapsed(*held, now=now):
+                raise LeaseHeld(
+                    f"{incident} is being worked on by process {held[1]} on {held[0]} (until {held[2]})",
+                    hint=f"watch it with 'triage show {incident}', or wait until it stops and resume it",
+                )
+            self._db.execute(
+                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)",
+                (incident, lease.holder, socket.gethostname(), os.getpid(), format_time(now + LEASE_LENGTH)),
+            )
+        return lease
+
+    def renew(self, lease: Lease) -> None:
+        """Push the end of ``lease`` out. Raises LeaseHeld when it was taken over."""
+        with self._writing():
+            self._hold(lease)
+            until = format_time(self._clock.now() + LEASE_LENGTH)
+            self._db.execute("UPDATE leases SET until = ? WHERE incident = ?", (until, lease.incident))
+
+    def release(self, lease: Lease) -> None:
+        with self._writing():
+            self._db.execute("DELETE FROM leases WHERE incident = ? AND holder = ?", (lease.incident, lease.holder))
+
+    def executor(self, incident: str) -> str:
+        """Who executes ``incident`` now, as ``process 12 on host``, or nothing."""
+        held = self._db.execute("SELECT host, pid, until FROM leases WHERE incident = ?", (incident,)).fetchone()
+        return f"process {held[1]} on {held[0]}" if held and not _lapsed(*held, now=self._clock.now()) else ""
+
+    def _prepare(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise JournalError(
+                f"{self.path} was written by a newer triage (version {version}; this one reads {SCHEMA_VERSION})",
+                hint="upgrade triage, or set TRIAGE_HOME to another folder",
+            )
+        if version == 0:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            with self._writing():
+                if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    for statement in _statements(_SCHEMA.read_text()):
+                        self._db.execute(statement)
+                    self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._db.execute("PRAGMA synchronous = FULL")
+
+    def _append(self, incident: str, entries: Sequence[Entry]) -> tuple[Event, ...]:
+        last = self._db.execute(
+            "SELECT seq, at, hash FROM events WHERE incident = ? ORDER BY seq DESC LIMIT 1", (incident,)
+        ).fetchone()
+        seq, latest, previous = last or (0, "", _genesis(incident))
+        written = []
+        for entry in entries:
+            seq += 1
+            at = self._clock.now()
+            if latest:  # a clock that was set back must not put an effect before its cause
+                at = max(at, parse_time(latest))
+            latest, data = format_time(at), canonical(entry.data)
+            link = _link(previous, incident, seq, latest, entry.kind, data)
+            self._db.execute(
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (incident, seq, latest, entry.kind, data, previous, link),
+            )
+            written.append(Event(incident, seq, at, entry.kind, json.loads(data), previous, link))
+            previous = link
+        return tuple(written)
+
+    def _rows(self, where: str, values: Iterable[Any]) -> tuple[Event, ...]:
+        with self._explained("read"):
+            cursor = self._db.execute(
+                f"SELECT incident, seq, at, kind, data, previous, hash FROM events {where}", tuple(values)
+            )
+            return tuple(
+                Event(incident, seq, parse_time(at), kind, json.loads(data), previous, link)
+                for incident, seq, at, kind, data, previous, link in cursor
+            )
+
+    def _keep(self, body: str) -> str:
+        digest = _digest(body)
+        self._db.execute("INSERT OR IGNORE INTO documents VALUES (?, ?)", (digest, body))
+        return digest
+
+    def _hold(self, lease: Lease) -> None:
+        row = self._db.execute("SELECT holder FROM leases WHERE incident = ?", (lease.incident,)).fetchone()
+        if row is None or row[0] != lease.holder:
+            raise LeaseHeld(
+                f"the lease on {lease.incident} was taken over",
+                hint=f"'triage show {lease.incident}' says by whom; nothing more is done here",
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._explained("write"):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(
+                f"can't {verb} the journal {self.path}: {error}",
+                hint="check that the folder is writable and the disk has room, or set TRIAGE_HOME to another folder",
+            ) from error
+
+
+def _genesis(incident: str) -> str:
+    return _digest(f"triage journal 1 {incident}")
+
+
+def _link(previous: str, incident: str, seq: int, at: str, kind: str, data: str) -> str:
+    return _digest("\n".join((previous, incident, str(seq), at, kind, data)))
+
+
+def _digest(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _lapsed(host: str, pid: int, until: str, *, now: datetime) -> bool:
+    """Whether a lease has run out, or its holder on this host is gone."""
+    if parse_time(until) < now:
+        return True
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
