@@ -1,0 +1,116 @@
+"""triage incidents | show | verify | report: reading the journal."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from triage.cli.common import json_flag
+from triage.cli.output import as_json, say, table
+from triage.desk import Desk
+from triage.errors import StepFailed
+from triage.wiring import open_desk
+
+
+def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
+    command = commands.add_parser("incidents", help="list incidents, newest first")
+    command.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default: 50)")
+    json_flag(command)
+    command.set_defaults(run=_incidents)
+
+    command = commands.add_parser("show", help="one incident: what was found, what was ruled out, what comes next")
+    _incident_argument(command)
+    json_flag(command)
+    command.set_defaults(run=_show)
+
+    command = commands.add_parser("verify", help="check an incident's hash chain")
+    _incident_argument(command)
+    json_flag(command)
+    command.set_defaults(run=_verify)
+
+    command = commands.add_parser("report", help="export the incident report")
+    _incident_argument(command)
+    command.add_argument("--format", choices=("md", "html", "json"), default="md", help="default: md")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write to FILE instead of stdout")
+    command.set_defaults(run=_report)
+
+
+def _incident_argument(command: argparse.ArgumentParser) -> None:
+    command.add_argument("incident", nargs="?", metavar="ID", help="the incident (default: the newest)")
+
+
+def chosen(desk: Desk, arguments: argparse.Namespace) -> str:
+    """The incident that was asked for, or the newest one."""
+    return arguments.incident or desk.newest()
+
+
+def _incidents(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    incidents = desk.incidents(arguments.limit)
+    if arguments.json:
+        as_json([_row(incident) for incident in incidents])
+    elif not incidents:
+        say("no incidents yet: 'triage demo' makes one, 'triage run MODEL' starts one")
+    else:
+        rows = (_row(incident) for incident in incidents)
+        table(
+            ("ID", "OPENED", "STATE", "CAUSE", "ALERT"),
+            ((row["id"], row["opened"], row["state"], row["cause"], row["alert"]) for row in rows),
+        )
+    return 0
+
+
+def _row(incident: Any) -> dict[str, Any]:
+    cause = next(iter(incident.diagnosis.causes), None) if incident.diagnosis else None
+    named = f"{cause.kind}{f' {cause.subject}' if cause.subject else ''} {cause.probability:.0%}" if cause else "–"
+    return {
+        "id": incident.id,
+        "model": incident.model,
+        "opened": f"{incident.received_at:%Y-%m-%d %H:%M}",
+        "state": str(incident.state),
+        "cause": named,
+        "alert": incident.alert.name,
+    }
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    incident = chosen(desk, arguments)
+    if arguments.json:
+        print(desk.report(incident, "json"))
+    else:
+        print(desk.summary(incident, colour=sys.stdout.isatty()))
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    chain = desk.verify(chosen(desk, arguments))
+    if arguments.json:
+        as_json(chain)
+    else:
+        print(f"{chain.incident}: {chain.length} events, the chain holds; head {chain.head}")
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    incident = chosen(desk, arguments)
+    text = desk.report(incident, arguments.format)
+    if arguments.out is None:
+        sys.stdout.write(text)
+        return 0
+    write_whole(arguments.out, text)
+    say(f"{incident}: report written to {arguments.out}")
+    return 0
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``path`` so that it is there whole or not at all. Raises StepFailed when it can't be written."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StepFailed(f"can't write {path}: {error.strerror}", hint="choose another place with --out") from error

@@ -1,0 +1,75 @@
+"""triage run | resume: the headless main job."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from triage.cli.common import catalog_flag, json_flag, load_catalog
+from triage.cli.incidents import chosen
+from triage.cli.output import progress, say
+from triage.desk import EXIT_CODES, Desk
+from triage.errors import UsageError
+from triage.incident import Alert, Window
+from triage.wiring import open_desk
+
+
+def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
+    command = commands.add_parser("run", help="find out why a model got worse")
+    command.add_argument("model", metavar="MODEL", help="the model's name in the catalogue")
+    command.add_argument("--alert", default="ModelQualityDrop", metavar="NAME", help="what paged (chooses the playbook)")
+    command.add_argument("--summary", default="", metavar="TEXT", help="the alert's summary")
+    command.add_argument("--at", type=_time, metavar="TIME", help="when the alert fired, RFC 3339 (default: now)")
+    command.add_argument("--window", type=_window, metavar="START/END", help="the incident window, RFC 3339 times")
+    command.add_argument("--playbook", metavar="NAME", help="run this playbook instead of the alert's")
+    catalog_flag(command)
+    json_flag(command)
+    command.set_defaults(run=_run)
+
+    command = commands.add_parser("resume", help="go on with an incident that was interrupted or waits")
+    command.add_argument("incident", nargs="?", metavar="ID", help="the incident (default: the newest)")
+    json_flag(command)
+    command.set_defaults(run=_resume)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    catalog = load_catalog(arguments.catalog)
+    desk = open_desk()
+    at = arguments.at or (arguments.window.end if arguments.window else datetime.now(UTC))
+    alert = Alert(name=arguments.alert, model=arguments.model, starts_at=at, summary=arguments.summary)
+    receipt = desk.receive(alert, catalog, playbook=arguments.playbook, window=arguments.window)
+    say(f"incident {receipt.incident}")
+    return advance(desk, receipt.incident, as_document=arguments.json)
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    return advance(desk, chosen(desk, arguments), as_document=arguments.json)
+
+
+def advance(desk: Desk, incident_id: str, *, as_document: bool) -> int:
+    """Work on an incident, show it, and say with the exit code who is next."""
+    incident = desk.advance(incident_id, progress)
+    if as_document:
+        print(desk.report(incident_id, "json"))
+    else:
+        print(desk.summary(incident_id, colour=sys.stdout.isatty()))
+    return EXIT_CODES[incident.state]
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time; write it like 2026-11-04T00:00:00Z") from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _window(text: str) -> Window:
+    start, slash, end = text.partition("/")
+    if not slash:
+        raise argparse.ArgumentTypeError("write a window as START/END, like 2026-11-02T00:00:00Z/2026-11-04T00:00:00Z")
+    try:
+        return Window(_time(start), _time(end))
+    except ValueError as error:
+        raise UsageError(str(error), hint="the start comes first") from None

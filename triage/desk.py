@@ -1,0 +1,177 @@
+"""All that a front end may call: receive, advance, resume, list, show, verify."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from triage.errors import JournalError, NotFound
+from triage.incident import Alert, Event, Incident, State, Window
+from triage.journal import LEASE_LENGTH, Chain, Entry, Journal, Lease
+from triage.ports import Clock
+
+if TYPE_CHECKING:
+    from triage.catalog import Catalog
+    from triage.playbook import Playbook
+    from triage.step import Ports
+
+Progress = Callable[[str], None]
+DEFAULT_PLAYBOOK = "model_quality_drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The incident an alert belongs to, and whether the alert opened it."""
+
+    incident: str
+    opened: bool
+
+
+class Desk:
+    """One journal, and the way to reach what its catalogues name (``connect``)."""
+
+    def __init__(self, home: Path, clock: Clock, connect: "Callable[[Catalog], Ports]") -> None:
+        self.home = home
+        self._clock = clock
+        self._connect = connect
+        self.journal = Journal(home / "journal.db", clock)
+
+    def incidents(self, limit: int | None = None) -> tuple[Incident, ...]:
+        """Newest first, without their steps and evidence."""
+        return self.journal.milestones(limit)
+
+    def incident(self, incident: str) -> Incident:
+        """Raises NotFound."""
+        return self.journal.read(incident)
+
+    def events(self, incident: str) -> tuple[Event, ...]:
+        return self.journal.events(incident)
+
+    def newest(self) -> str:
+        """The id of the incident that was opened last. Raises NotFound."""
+        newest = self.journal.milestones(1)
+        if not newest:
+            raise NotFound("there is no incident yet", hint="'triage demo' makes one, 'triage run MODEL' starts one")
+        return newest[0].id
+
+    def verify(self, incident: str) -> Chain:
+        """Raises JournalTampered."""
+        return self.journal.verify(incident)
+
+    def report(self, incident: str, form: str) -> str:
+        """The incident report as ``md``, ``html`` or ``json``."""
+        from triage.report import RENDERERS
+
+        return RENDERERS[form](self.incident(incident), self.events(incident))
+
+    def summary(self, incident: str, *, colour: bool) -> str:
+        """The incident as a terminal shows it: the ladder, the causes, the next step."""
+        from triage.report.terminal import render_terminal
+
+        return render_terminal(self.incident(incident), self.events(incident), colour=colour)
+
+    def receive(
+        self, alert: Alert, catalog: "Catalog", *, playbook: str | None = None, window: Window | None = None
+    ) -> Receipt:
+        """Open an incident for ``alert``; an alert with a fingerprint that was received before finds its first one.
+
+        ``window`` is the span in which the model got worse; by default the model's incident length up to the alert.
+        Raises NotFound for an unknown model or playbook, ConfigError for a faulty playbook.
+        """
+        from triage.playbook import Playbook, find
+
+        model = catalog.model(alert.model)
+        name = playbook or model.playbooks.get(alert.name) or model.playbooks.get("default") or DEFAULT_PLAYBOOK
+        checked = Playbook.load(find(name, (catalog.folder / "playbooks",)))
+        window = window or Window(alert.starts_at - model.windows.incident, alert.starts_at)
+        run_key = (
+            f"{alert.model}/{name}/{alert.fingerprint}/{alert.starts_at.isoformat()}" if alert.fingerprint else None
+        )
+        snapshot = catalog.snapshot()
+        incident, opened = self.journal.receive(alert, window, name, checked.document.text, snapshot, run_key)
+        return Receipt(incident, opened)
+
+    def advance(self, incident: str, progress: Progress = lambda line: None) -> Incident:
+        """Work on ``incident`` until it is finished or waits for someone; what was finished before is not done again.
+
+        Raises LeaseHeld while another process does.
+        """
+        from triage.catalog import Catalog
+        from triage.playbook import Playbook
+
+        before = self.journal.read(incident)
+        self.journal.verify(incident)
+        playbook = Playbook.parse(self.journal.document(before.playbook_digest), f"{before.playbook}.yaml")
+        catalog = Catalog.restore(self.journal.document(before.catalog_digest))
+        with self._leased(incident) as lease:
+            return self._work(incident, lease, playbook, catalog, self._connect(catalog), progress)
+
+    def _work(
+        self,
+        incident_id: str,
+        lease: Lease,
+        playbook: "Playbook",
+        catalog: "Catalog",
+        ports: "Ports",
+        progress: Progress,
+    ) -> Incident:
+        from triage import engine
+        from triage.scope import Scope
+
+        scope = Scope()
+        while True:
+            incident = self.journal.read(incident_id)
+            now = self._clock.now()
+            match engine.next_move(incident, playbook, now):
+                case engine.Settle(state, reason):
+                    if (state, reason) != (incident.state, incident.state_reason):
+                        entry = Entry("state_changed", {"state": state, "reason": reason})
+                        self.journal.append(incident_id, [entry], lease)
+                    return self.journal.read(incident_id)
+                case engine.Wait(until, reason):
+                    progress(f"waiting until {until:%H:%M:%S}: {reason}")
+                    self._clock.sleep(max(0.0, (until - now).total_seconds()))
+                case engine.Skip(step, reason):
+                    entry = Entry("step_skipped", {"step": step.id, "uses": step.uses, "reason": reason})
+                    self.journal.append(incident_id, [entry], lease)
+                case engine.Run() as move:
+                    progress(move.step.title or move.step.id)
+                    self.journal.append(incident_id, [engine.begin(move, incident)], lease)
+                    ctx = engine.context(move, incident, playbook, catalog, ports, scope, progress)
+                    entries = engine.perform(move, ctx, now=self._clock.now)
+                    self.journal.append(incident_id, entries, lease)
+
+    @contextmanager
+    def _leased(self, incident: str) -> Iterator[Lease]:
+        """Hold the lease on ``incident``, renewed by a thread of its own however long a step takes."""
+        lease = self.journal.acquire(incident)
+        over = threading.Event()
+
+        def renew() -> None:
+            with suppress(JournalError):  # a lease that is lost shows at the next append, which refuses
+                journal = Journal(self.journal.path, self._clock)
+                while not over.wait((LEASE_LENGTH / 3).total_seconds()):
+                    journal.renew(lease)
+
+        thread = threading.Thread(target=renew, name=f"lease on {incident}", daemon=True)
+        thread.start()
+        try:
+            yield lease
+        finally:
+            over.set()
+            thread.join()
+            with suppress(JournalError):
+                self.journal.release(lease)
+
+
+EXIT_CODES = {
+    State.CLOSED: 0,
+    State.ABORTED: 0,
+    State.OPEN: 3,
+    State.WAITING_FOR_APPROVAL: 3,
+    State.NEEDS_PERSON: 4,
+    State.FAILED: 1,
+}
+"""What a headless run of an incident exits with, by where it stands."""

@@ -1,0 +1,217 @@
+"""What to do next (a pure choice), and the doing of it: intent, effect, outcome, each on disk before the next."""
+
+import hashlib
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+from triage.codec import encode
+from triage.errors import Refused, SourceUnavailable, StepFailed, TriageError, Unmeasurable
+from triage.incident import CauseKind, Effect, Evidence, Incident, Outcome, State, Verdict
+from triage.journal import Entry
+from triage.playbook import Playbook, StepSpec
+from triage.scope import Scope
+from triage.step import Context, Findings, Ports, Step, load
+
+if TYPE_CHECKING:
+    from triage.catalog import Catalog
+
+FINISHED = (State.CLOSED, State.ABORTED)
+NOTHING = Findings()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a step; with ``probe``, first find out whether an earlier attempt's effect already happened."""
+
+    step: StepSpec
+    attempt: int
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    step: StepSpec
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Nothing more can be done by us now; ``state`` says who is next."""
+
+    state: State
+    reason: str
+
+
+Move: TypeAlias = Run | Skip | Wait | Settle
+
+
+def next_move(incident: Incident, playbook: Playbook, now: datetime) -> Move:
+    """What to do next, from what is known; performs nothing."""
+    if incident.state in FINISHED:
+        return Settle(incident.state, incident.state_reason)
+    waiting: Wait | None = None
+    for step in playbook.steps:
+        record = incident.steps.get(step.id)
+        if record is not None and record.settled:
+            if record.outcome in (Outcome.FAILED, Outcome.REFUSED, Outcome.UNKNOWN) and step.on_error != "continue":
+                state = State.FAILED if step.on_error == "stop" else State.NEEDS_PERSON
+                return Settle(state, f"{step.id}: {record.reason}")
+            continue
+        needed = [incident.steps.get(name) for name in step.needs]
+        if not all(need is not None and need.settled for need in needed):
+            continue
+        skipped = next((need for need in needed if need is not None and need.skipped), None)
+        if skipped is not None:
+            return Skip(step, f"needs {skipped.id}, which was skipped")
+        unmet = next((check for check in step.when if not check.holds(incident)), None)
+        if unmet is not None:
+            return Skip(step, f"{unmet.check} does not hold")
+        if record is None or record.started_at is None:
+            return Run(step, attempt=1)
+        if record.retry_at is not None:
+            if record.retry_at > now:
+                waiting = waiting or Wait(record.retry_at, f"{step.id}: {record.reason}")
+                continue
+            return Run(step, attempt=record.attempts + 1)
+        return Run(step, attempt=record.attempts + 1, probe=load(step.uses).effect is Effect.CHANGE)
+    return waiting or _verdict(incident)
+
+
+def _verdict(incident: Incident) -> Settle:
+    """Where an incident stands once every step is settled."""
+    if incident.plan is not None and any(action.effect is Effect.CHANGE for action in incident.plan.actions):
+        return Settle(State.NEEDS_PERSON, incident.plan.summary)
+    if incident.diagnosis is None:
+        return Settle(State.NEEDS_PERSON, "there is no diagnosis: too little could be measured")
+    if incident.diagnosis.causes and incident.diagnosis.causes[0].kind is CauseKind.UNKNOWN:
+        return Settle(State.NEEDS_PERSON, incident.diagnosis.statement)
+    return Settle(State.CLOSED, incident.plan.summary if incident.plan else incident.diagnosis.statement)
+
+
+def begin(move: Run, incident: Incident) -> Entry:
+    """The intent, to be on disk before anything happens."""
+    return Entry(
+        "step_started",
+        {"step": move.step.id, "uses": move.step.uses, "attempt": move.attempt, "key": key(move, incident)},
+    )
+
+
+def key(move: Run, incident: Incident) -> str:
+    """The idempotency key of a step: the same for every attempt, so that an effect can be found again."""
+    return f"{incident.id}/{move.step.id}"
+
+
+def context(
+    move: Run,
+    incident: Incident,
+    playbook: Playbook,
+    catalog: "Catalog",
+    ports: Ports,
+    scope: Scope,
+    progress: Callable[[str], None],
+) -> Context:
+    """What the step of ``move`` is given; its randomness follows from the step, so that a run repeats."""
+    import numpy as np
+
+    seed = int.from_bytes(hashlib.sha256(move.step.id.encode()).digest()[:8])
+    return Context(
+        incident=incident,
+        step=move.step.id,
+        params=playbook.params(move.step),
+        key=key(move, incident),
+        catalog=catalog,
+        model=catalog.model(incident.model),
+        ports=ports,
+        scope=scope,
+        rng=np.random.default_rng(seed),
+        progress=progress,
+    )
+
+
+def perform(move: Run, ctx: Context, *, now: Callable[[], datetime]) -> tuple[Entry, ...]:
+    """Run the step of ``move`` and say in events how it ended. Never raises for what a step does wrong."""
+    step = load(move.step.uses)
+    try:
+        findings = _within(move.step.timeout, lambda: _effect(move, step, ctx), name=move.step.id)
+    except Unmeasurable as error:
+        return _ended(move, Outcome.DONE, findings=_unmeasured(move.step.id, step, error.message, error.hint))
+    except Refused as error:
+        return _ended(move, Outcome.REFUSED, reason=str(error))
+    except (SourceUnavailable, StepFailed, TimeoutError) as error:
+        return _failed(move, step, error, now())
+    except TriageError as error:
+        return _failed(move, step, error, now(), again=False)
+    except Exception as error:  # a defect of ours in one step must not take the whole diagnosis with it
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        fault = (
+            f"{type(error).__name__}: {error} (at {frame.name}, line {frame.lineno}): a defect in step '{step.name}'"
+        )
+        return _failed(move, step, StepFailed(fault, hint="please report it"), now(), again=False)
+    return _ended(move, Outcome.DONE, findings=findings)
+
+
+def _effect(move: Run, step: Step, ctx: Context) -> Findings:
+    if move.probe:
+        already = step.probe(ctx)
+        if already is not None:
+            return already
+    return step.run(ctx)
+
+
+def _within(limit: timedelta, work: Callable[[], Findings], *, name: str) -> Findings:
+    """Run ``work`` in a thread of its own for at most ``limit``; a step that overstays is left behind and reported."""
+    future: Future[Findings] = Future()
+
+    def target() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=target, name=f"step {name}", daemon=True).start()
+    try:
+        return future.result(limit.total_seconds())
+    except TimeoutError:
+        if future.done():
+            raise
+        raise TimeoutError(f"gave no answer within {limit.total_seconds():g} s") from None
+
+
+def _failed(move: Run, step: Step, error: BaseException, now: datetime, *, again: bool = True) -> tuple[Entry, ...]:
+    reason = str(error) or type(error).__name__
+    retries = move.step.retries
+    if again and move.attempt <= retries.times:
+        at = now + retries.wait * 2 ** (move.attempt - 1)
+        return (Entry("step_will_retry", {"step": move.step.id, "at": encode(at), "reason": reason}),)
+    hint = error.hint if isinstance(error, TriageError) else ""
+    message = error.message if isinstance(error, TriageError) else reason
+    return _ended(move, Outcome.FAILED, reason=reason, findings=_unmeasured(move.step.id, step, message, hint))
+
+
+def _ended(move: Run, outcome: Outcome, *, reason: str = "", findings: Findings = NOTHING) -> tuple[Entry, ...]:
+    finished = {"step": move.step.id, "outcome": outcome, "reason": reason}
+    entries = [Entry("step_finished", {**finished, "outputs": findings.outputs, "evidence": findings.evidence})]
+    if findings.diagnosis is not None:
+        entries.append(Entry("diagnosed", {"diagnosis": findings.diagnosis}))
+    if findings.plan is not None:
+        entries.append(Entry("planned", {"plan": findings.plan}))
+    return tuple(entries)
+
+
+def _unmeasured(step_id: str, step: Step, reason: str, hint: str) -> Findings:
+    """What a step leaves behind when it could not measure: its rung of the ladder is unmeasured, not empty."""
+    if step.about is None:
+        return NOTHING
+    missing = Evidence(f"{step_id}.unmeasured", step_id, step.about, Verdict.UNMEASURED, reason, hint=hint)
+    return Findings(evidence=(missing,))
