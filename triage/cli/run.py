@@ -17,7 +17,9 @@ from triage.wiring import open_desk
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command = commands.add_parser("run", help="find out why a model got worse")
     command.add_argument("model", metavar="MODEL", help="the model's name in the catalogue")
-    command.add_argument("--alert", default="ModelQualityDrop", metavar="NAME", help="what paged (chooses the playbook)")
+    command.add_argument(
+        "--alert", default="ModelQualityDrop", metavar="NAME", help="what paged (chooses the playbook)"
+    )
     command.add_argument("--summary", default="", metavar="TEXT", help="the alert's summary")
     command.add_argument("--at", type=_time, metavar="TIME", help="when the alert fired, RFC 3339 (default: now)")
     command.add_argument("--window", type=_window, metavar="START/END", help="the incident window, RFC 3339 times")

@@ -1,0 +1,50 @@
+"""triage demo: a rehearsed incident, end to end, on a world that is made here."""
+
+import argparse
+import sys
+from typing import Any
+
+from triage.cli.common import json_flag
+from triage.cli.incidents import write_whole
+from triage.cli.output import progress, say
+from triage.incident import Alert
+from triage.wiring import home, open_desk
+
+
+def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
+    command = commands.add_parser(
+        "demo",
+        help="a rehearsed incident, end to end",
+        description="story: a recommender's conversion fell 15%% in 48 hours; flights: real late flights, April 2013",
+    )
+    command.add_argument("world", nargs="?", choices=("story", "flights"), default="story", help="default: story")
+    command.add_argument("--seed", type=int, default=7, metavar="N", help="of the story's random numbers (default: 7)")
+    json_flag(command)
+    command.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from triage.catalog import Catalog
+    from triage.lab.worlds import build
+
+    world = build(arguments.world, home() / "worlds", seed=arguments.seed, progress=progress)
+    desk = open_desk()
+    alert = Alert(
+        name=world.alert_name,
+        model=world.model,
+        starts_at=world.alert_starts_at,
+        summary=world.alert_summary,
+        origin=f"triage demo {arguments.world}",
+    )
+    receipt = desk.receive(alert, Catalog.load(world.catalog_path))
+    desk.advance(receipt.incident, progress)
+    report = home() / "reports" / f"{receipt.incident}.html"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(report, desk.report(receipt.incident, "html"))
+    if arguments.json:
+        print(desk.report(receipt.incident, "json"))
+    else:
+        print(desk.summary(receipt.incident, colour=sys.stdout.isatty()))
+        print(f"\nreport: {report}\nnext:   triage show {receipt.incident}")
+    say(f"incident {receipt.incident}, report {report}")
+    return 0

@@ -1,0 +1,1 @@
+"""From evidence to ranked causes, and from causes to a plan. Pure."""

@@ -1,0 +1,170 @@
+"""From a diagnosis to the safe next steps, and the reasons against the others."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from triage.codec import digest
+from triage.incident import Action, Alternative, Cause, CauseKind, Diagnosis, Effect, Evidence, Plan
+
+LEAST_CONFIDENCE = 0.5
+"""Below this probability of the first cause the plan is to look further, not to change anything."""
+
+
+def plan(diagnosis: Diagnosis, model: str, champion: str, evidence: Sequence[Evidence]) -> Plan:
+    """What to do about ``diagnosis``: actions in order, and why not the others.
+
+    ``champion`` names the version that serves now. The digest binds an approval to these actions, this evidence and
+    that version.
+    """
+    drafted = _draft(diagnosis, model, champion)
+    return replace(drafted, digest=digest([drafted, [item.id for item in evidence], [*evidence], champion]))
+
+
+def _draft(diagnosis: Diagnosis, model: str, champion: str) -> Plan:
+    if not diagnosis.causes:
+        return Plan(
+            f"do nothing: {diagnosis.statement}",
+            (_watch(model),),
+            (Alternative("retrain", "the model has not got worse"),),
+        )
+    cause = diagnosis.causes[0]
+    if cause.probability < LEAST_CONFIDENCE or cause.kind is CauseKind.UNKNOWN:
+        check = diagnosis.next_check or "compare the incident with the newest deploys, and with what changed upstream"
+        return Plan(
+            f"look further before anything is changed: {check}",
+            (Action("investigate", "Look further", Effect.READ, why=diagnosis.statement, after=check),),
+            (Alternative("retrain", "no cause is likely enough to act on"),),
+        )
+    return _REMEDIES[cause.kind](cause, model, champion)
+
+
+def _subject(cause: Cause) -> str:
+    return f"'{cause.subject}'" if cause.subject else "the inputs"
+
+
+def _watch(model: str) -> Action:
+    return Action("watch", f"Keep watching {model}", Effect.READ, why="nothing has to be mended")
+
+
+def _retrain(cause: Cause, model: str, champion: str) -> Plan:
+    moved = f"{_subject(cause)} moved" if cause.kind is CauseKind.FEATURE_DRIFT else "what the inputs mean has changed"
+    return Plan(
+        f"retrain {model} on the last 7 days, shadow, compare with the champion, then canary at 10% and full release",
+        (
+            Action(
+                "retrain",
+                "Retrain on the last 7 days",
+                Effect.CHANGE,
+                why=f"{moved}: {cause.statement}",
+                before=f"{model} version {champion}",
+                after="a challenger in the registry, serving nobody",
+                blast_radius="none: no traffic",
+                expected_gain="up to the cause's share of the drop",
+                risk="too few fresh labels; the comparison would show it",
+                undo="delete the challenger version",
+                stops_if="the training data of the window is incomplete",
+            ),
+            Action(
+                "shadow",
+                "Shadow the challenger",
+                Effect.CHANGE,
+                why="paired rows need five times fewer requests than a split",
+                before=f"version {champion} answers",
+                after=f"version {champion} answers, the challenger is asked too",
+                blast_radius="none: its answers are thrown away",
+                risk="load on the model servers",
+                undo="stop mirroring",
+                stops_if="the champion's latency or errors rise",
+            ),
+            Action(
+                "canary",
+                "Canary at 10%, then full release",
+                Effect.CHANGE,
+                why="the change is proven on a tenth of the traffic first",
+                before=f"100% version {champion}",
+                after="10%, 50%, then 100% the challenger",
+                blast_radius="a tenth of the traffic at first",
+                risk="a segment that the comparison did not cover",
+                undo=f"route everything back to version {champion}",
+                stops_if="the lower limit of harm is above zero, or a service level burns",
+            ),
+        ),
+        (
+            Alternative(
+                "roll back", "no recent deploy explains the drop, and the older version saw even less of today's data"
+            ),
+            Alternative("do nothing", "the drop goes on as long as the inputs stay where they are"),
+        ),
+    )
+
+
+def _mend_upstream(what: str) -> Callable[[Cause, str, str], Plan]:
+    def draft(cause: Cause, model: str, champion: str) -> Plan:
+        return Plan(
+            f"do not retrain {model}: {what}",
+            (
+                Action(
+                    "mend_upstream",
+                    what[0].upper() + what[1:],
+                    Effect.CHANGE,
+                    why=cause.statement,
+                    before=f"{_subject(cause)} as it arrives now",
+                    after=f"{_subject(cause)} as the model was trained on it",
+                    blast_radius=f"everything that reads {_subject(cause)}",
+                    risk="a fix that changes past data as well",
+                    undo="by the owner of the source",
+                ),
+            ),
+            (
+                Alternative("retrain", "the model would learn the fault, and be wrong once it is mended"),
+                Alternative("roll back", "every version reads the same inputs"),
+            ),
+        )
+
+    return draft
+
+
+def _roll_back(cause: Cause, model: str, champion: str) -> Plan:
+    return Plan(
+        f"roll {model} back to the version before {champion}",
+        (
+            Action(
+                "rollback",
+                "Roll back to the previous champion",
+                Effect.CHANGE,
+                why=cause.statement,
+                before=f"version {champion}",
+                after="the previous champion",
+                blast_radius="all traffic",
+                expected_gain="the cause's share of the drop",
+                risk="whatever the deploy was meant to mend comes back",
+                undo=f"promote version {champion} again through the gates",
+                stops_if="the previous version can't be loaded",
+            ),
+        ),
+        (Alternative("retrain", "the data is as it was; the version is not"),),
+    )
+
+
+def _wait(reason: str) -> Callable[[Cause, str, str], Plan]:
+    def draft(cause: Cause, model: str, champion: str) -> Plan:
+        return Plan(
+            f"leave {model} as it is: {reason}",
+            (_watch(model),),
+            (Alternative("retrain", reason), Alternative("roll back", reason)),
+        )
+
+    return draft
+
+
+_REMEDIES: dict[CauseKind, Callable[[Cause, str, str], Plan]] = {
+    CauseKind.INFRASTRUCTURE: _mend_upstream("mend the infrastructure first"),
+    CauseKind.DATA_QUALITY: _mend_upstream("mend the broken data at its source"),
+    CauseKind.SERVING_SKEW: _mend_upstream("make serving compute its features as training did"),
+    CauseKind.FEATURE_DRIFT: _retrain,
+    CauseKind.LABEL_SHIFT: _retrain,
+    CauseKind.CONCEPT_DRIFT: _retrain,
+    CauseKind.BAD_DEPLOY: _roll_back,
+    CauseKind.LABEL_FAULT: _mend_upstream("mend the labels, and measure again"),
+    CauseKind.SEASONAL: _wait("the same happens in healthy windows of the same season"),
+}

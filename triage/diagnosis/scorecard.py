@@ -1,0 +1,86 @@
+"""A transparent additive model: evidence adds points to kinds of cause, the points become probabilities.
+
+Weights of evidence on a log-odds scale (Good 1950), one softmax over kinds. Evidence on one rung of the ladder is
+correlated, so only its strongest piece counts for, and its strongest against.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from triage.incident import CauseKind, Evidence, Verdict
+
+WEIGHTS = Path(__file__).with_name("scorecard.yaml")
+STRENGTH = "strength"
+"""The measure (0 to 1) by which a step says how clearly its evidence speaks; 1 where it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """``prior`` in points per kind; ``supports`` and ``refutes`` map a rung to points per kind."""
+
+    temperature: float
+    prior: Mapping[CauseKind, float]
+    supports: Mapping[CauseKind, Mapping[CauseKind, float]]
+    refutes: Mapping[CauseKind, Mapping[CauseKind, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """``points`` that one piece of evidence (or the prior, with no evidence id) adds to a kind."""
+
+    kind: CauseKind
+    evidence: str
+    points: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Probability per kind (they sum to 1), and every term that made it."""
+
+    probabilities: Mapping[CauseKind, float]
+    terms: tuple[Term, ...]
+
+
+@cache
+def shipped(path: Path = WEIGHTS) -> Scorecard:
+    """The scorecard that comes with the product."""
+    import yaml
+
+    data = yaml.safe_load(path.read_text())
+
+    def points(row: Mapping[str, float]) -> dict[CauseKind, float]:
+        return {CauseKind(kind): float(value) for kind, value in row.items()}
+
+    return Scorecard(
+        temperature=float(data["temperature"]),
+        prior=points(data["prior"]),
+        supports={CauseKind(kind): points(row) for kind, row in data["supports"].items()},
+        refutes={CauseKind(kind): points(row) for kind, row in data["refutes"].items()},
+    )
+
+
+def score(evidence: Iterable[Evidence], card: Scorecard) -> Scores:
+    """Probabilities of each kind of cause, and what each piece of evidence added."""
+    terms = [Term(kind, "", points) for kind, points in card.prior.items()]
+    strongest: dict[tuple[CauseKind, Verdict], tuple[float, str]] = {}
+    for item in evidence:
+        place = (item.about, item.verdict)
+        strength = strength_of(item)
+        if strength > strongest.get(place, (0.0, ""))[0]:
+            strongest[place] = (strength, item.id)
+    for (about, verdict), (strength, evidence_id) in sorted(strongest.items()):
+        rows = {Verdict.SUPPORTS: card.supports, Verdict.REFUTES: card.refutes}.get(verdict, {})
+        terms += [Term(kind, evidence_id, points * strength) for kind, points in rows.get(about, {}).items()]
+    totals = {kind: sum(term.points for term in terms if term.kind is kind) for kind in card.prior}
+    highest = max(totals.values())
+    odds = {kind: math.exp((total - highest) / card.temperature) for kind, total in totals.items()}
+    return Scores({kind: value / sum(odds.values()) for kind, value in odds.items()}, tuple(terms))
+
+
+def strength_of(evidence: Evidence) -> float:
+    """How clearly ``evidence`` speaks, clipped to [0, 1]."""
+    value = evidence.measure(STRENGTH)
+    return 1.0 if value is None else min(1.0, max(0.0, value))
