@@ -39,7 +39,13 @@ def faults_of(document: "Document", model: "type[BaseModel]", at: "KeyPath", err
     """Every fault of ``error``, which came of validating the part of ``document`` at ``at`` as ``model``; sorted."""
     details = error.errors(include_url=False)
     faults = {_fault(document, model, at, detail) for detail in details if not _misspelt(detail, details)}
-    return sorted(faults)
+    return sorted(fault for fault in faults if not _other_member(fault, faults))
+
+
+def _other_member(fault: Fault, faults: set[Fault]) -> bool:
+    """Whether ``fault`` says only that a value is not of another type which it might have been."""
+    inside = (f"{fault.path}.", f"{fault.path}[")
+    return fault.message.startswith("must be ") and any(other.path.startswith(inside) for other in faults)
 
 
 def _misspelt(missing: "ErrorDetails", details: "list[ErrorDetails]") -> bool:
@@ -82,7 +88,8 @@ def _words(document: "Document", path: "KeyPath", kind: str, detail: "ErrorDetai
     if kind == "int_from_float":
         what, how = "int", "type"
     if how in ("type", "parsing") and what in _MUST_BE:
-        return f"must be {_MUST_BE[what]}, not {_shown(value)}", ""
+        shown = "text" if isinstance(value, str) and _MUST_BE[what].startswith("a mapping") else _shown(value)
+        return f"must be {_MUST_BE[what]}, not {shown}", ""
     bounds = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
     if kind in bounds:
         words = kind.replace("_equal", " or equal").replace("_", " ")
@@ -98,7 +105,7 @@ def _words(document: "Document", path: "KeyPath", kind: str, detail: "ErrorDetai
 
 
 def _shown(value: Any) -> str:
-    """A value as it may be shown: numbers and words; of texts that may be secrets or long, only the beginning."""
+    """A value in few words."""
     if value is None:
         return "empty"
     if isinstance(value, bool):

@@ -1,0 +1,15 @@
+"""``triage.yaml``: the models that are on call, and where everything that is known of them is. Checked at the edge.
+
+Relative paths are relative to the catalogue's folder. Secrets stand in it by reference only, so its text may be
+snapshotted into a journal.
+"""
+
+from triage.catalog.catalog import Catalog
+from triage.catalog.connections import Auth, Prometheus, RegistryAddress
+from triage.catalog.fields import Duration, Secret
+from triage.catalog.model import Dataset, Direction, FeatureType, Kpi, LevelKind, Model, ServiceLevel, Task
+
+__all__ = [
+    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Kpi", "LevelKind", "Model", "Prometheus",
+    "RegistryAddress", "Secret", "ServiceLevel", "Task",
+]  # fmt: skip

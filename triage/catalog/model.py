@@ -1,0 +1,159 @@
+"""A model on call, its datasets, and what of it is promised."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, PrivateAttr
+
+from triage.catalog.fields import Duration, Name, Part, PositiveDuration, PromQL, RelativePath
+
+
+class Direction(StrEnum):
+    HIGHER_IS_BETTER = "higher_is_better"
+    LOWER_IS_BETTER = "lower_is_better"
+
+
+class Task(StrEnum):
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+class LevelKind(StrEnum):
+    """What a service level measures."""
+
+    LATENCY = "latency"
+    ERRORS = "errors"
+    THROUGHPUT = "throughput"
+    SATURATION = "saturation"
+    RESTARTS = "restarts"
+    UP = "up"
+    FRESHNESS = "freshness"
+    OTHER = "other"
+
+
+class FeatureType(StrEnum):
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+
+
+class Dataset(Part):
+    """Rows in Parquet, by name and version."""
+
+    version: Name
+    """Which state of the data this is; each figure names it."""
+    path: RelativePath
+    """File, directory, hive-partitioned tree (day=2026-11-23/) or glob; {date:%Y-%m-%d} stands for a window's days."""
+    time: Name
+    """Column with the time of the event."""
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    """Unit of the time column where it holds whole numbers since 1970."""
+    key: Name | None = None
+    """Column that names the row, to join labels and to compare rows."""
+
+    _name: str = PrivateAttr(default="")
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+
+class Kpi(Part):
+    """The figure that the business feels, as PromQL."""
+
+    name: Name
+    query: PromQL
+    direction: Direction
+    target: float
+    """The level that is promised, in `unit`."""
+    unit: str = ""
+    """ratio, seconds, … as figures show it."""
+    step: PositiveDuration = timedelta(hours=1)
+    """Distance of two points of the series."""
+
+
+class ServiceLevel(Part):
+    """A figure of the serving infrastructure, as PromQL."""
+
+    name: Name
+    kind: LevelKind = LevelKind.OTHER
+    query: PromQL
+    direction: Direction
+    target: float
+    """The level that is promised, in `unit`."""
+    unit: str = ""
+    step: PositiveDuration | None = None
+    """Distance of two points of the series; by default the KPI's."""
+
+
+class ServingLog(Part):
+    dataset: Name
+    prediction: Name
+    """Column with what the model answered: the score of the positive class, or the value."""
+    version: Name | None = None
+    """Column with the model version that answered."""
+
+
+class Labels(Part):
+    dataset: Name
+    column: Name
+    """Column with the truth."""
+    delay: Duration = timedelta()
+    """How long after an event its label can arrive."""
+
+
+class Rows(Part):
+    dataset: Name
+
+
+class Windows(Part):
+    incident: PositiveDuration = timedelta(hours=48)
+    """Span before the alert in which the model got worse."""
+    healthy: PositiveDuration = timedelta(days=14)
+    """Recent healthy span to compare with."""
+    gap: Duration = timedelta()
+    """Distance from the end of the healthy span to the begin of the incident."""
+
+
+class Feature(Part):
+    """What the signature does not say of a feature."""
+
+    type: FeatureType | None = None
+    """By default inferred from the model's signature, else from the column's type."""
+    segment: bool = False
+    """Whether its values are groups of customers worth looking at one by one."""
+    source: str | None = None
+    """The table or service it comes from; broken features of one source are one cause."""
+
+
+class Model(Part):
+    """One model on call."""
+
+    registered_model: Name
+    """Its name in the registry."""
+    alias: str = Field("champion", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_\-.]*$", max_length=255)
+    """The alias that serving follows."""
+    task: Task
+    kpi: Kpi
+    service_levels: tuple[ServiceLevel, ...] = ()
+    changes: tuple[PromQL, ...] = ()
+    """PromQL whose non-zero values mark deploys, restarts and other changes."""
+    serving_log: ServingLog
+    labels: Labels | None = None
+    baseline: Rows
+    """The rows the model was trained on."""
+    reference: Rows | None = None
+    """Rows recomputed by the feature pipeline, to compare with what was served."""
+    windows: Windows = Windows()
+    features: dict[str, Feature] = Field(default_factory=dict)
+    leave_out: tuple[str, ...] = ()
+    """Columns that are no features, or that always drift: ids, times."""
+    playbooks: dict[str, str] = Field(default_factory=dict)
+    """Alert name to playbook; `default` for the rest."""
+
+    _name: str = PrivateAttr(default="")
+
+    @property
+    def name(self) -> str:
+        """What the model is called in the catalogue."""
+        return self._name
