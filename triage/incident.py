@@ -111,7 +111,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one step found about one cause. ``chart`` is JSON that a report or a screen can draw."""
+    """What one step found about one cause. ``chart`` is JSON that a report or a screen can draw.
+
+    ``part_of`` is the id of the evidence that sums this one up (one signal among many): it is shown, and not weighed again.
+    """
 
     id: str
     step: str
@@ -124,6 +127,7 @@ class Evidence:
     window: Window | None = None
     chart: Mapping[str, Any] | None = None
     hint: str = ""
+    part_of: str = ""
 
     def measure(self, name: str) -> float | None:
         """The value of the measure called ``name``, or None where it was not taken."""

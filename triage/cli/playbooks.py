@@ -6,7 +6,7 @@ from typing import Any
 
 from triage.cli.common import json_flag
 from triage.cli.output import as_json, say, table
-from triage.errors import ConfigError
+from triage.errors import ConfigError, Fault
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -82,7 +82,7 @@ def _lint(arguments: argparse.Namespace) -> int:
     from triage.playbook import Playbook
 
     paths = [_path(name) for name in arguments.playbooks] or _all()
-    faults = []
+    faults: list[Fault] = []
     for path in paths:
         try:
             Playbook.load(path)

@@ -25,7 +25,8 @@ _NEXT_CHECK = {
 
 def diagnose(evidence: Sequence[Evidence], drop: Drop | None, card: Scorecard) -> Diagnosis:
     """The diagnosis that ``evidence`` gives under ``card``; without a drop it says that nothing has to be explained."""
-    scores = score(evidence, card)
+    summed_up = [item for item in evidence if not item.part_of]
+    scores = score(summed_up, card)
     unmeasured = tuple(
         Unmeasured(item.about.value, item.statement, item.hint)
         for item in evidence
@@ -36,19 +37,19 @@ def diagnose(evidence: Sequence[Evidence], drop: Drop | None, card: Scorecard) -
         return Diagnosis(
             statement=f"{drop.kpi} has not got worse: {_level(drop)}. Nothing has to be explained",
             causes=(),
-            ruled_out=_ruled_out(evidence),
+            ruled_out=_ruled_out(summed_up),
             unmeasured=unmeasured,
             drop=drop,
             contributions=contributions,
         )
-    causes = _causes(evidence, scores)
+    causes = _causes(summed_up, scores)
     return Diagnosis(
         statement=_statement(causes[0], drop),
         causes=causes,
-        ruled_out=_ruled_out(evidence),
+        ruled_out=_ruled_out(summed_up),
         unmeasured=unmeasured,
         drop=drop,
-        next_check=_next_check(evidence, scores),
+        next_check=_next_check(summed_up, scores),
         contributions=contributions,
     )
 

@@ -1,0 +1,149 @@
+"""Rule infrastructure in or out: did a service level change with the KPI, and enough to explain it?"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from triage.catalog import Direction, LevelKind, ServiceLevel
+from triage.errors import SourceUnavailable, TriageError, Unmeasurable
+from triage.health.compare import Change, Limits, SignalVerdict, Worse, judge
+from triage.health.explain import Signal, explain
+from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
+from triage.ports import Series
+from triage.reading import metrics
+from triage.step import Context, Findings, unmeasured
+
+about = CauseKind.INFRASTRUCTURE
+effect = Effect.READ
+WHOLE = "infrastructure"
+
+
+class Params(BaseModel):
+    """What counts as a change of a service level."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    least_change: float = Field(
+        0.10, ge=0, description="smallest change that matters, as a fraction of the expected level"
+    )
+    least_z: float = Field(4.0, gt=0, description="smallest departure that matters, in robust standard deviations")
+
+
+def run(ctx: Context) -> Findings:
+    if not ctx.model.service_levels:
+        unmeasured(
+            "the catalogue names no service level", hint=f"add service_levels to models.{ctx.model.name} in triage.yaml"
+        )
+    limits = Limits(relative=ctx.params.least_change, z=ctx.params.least_z)
+    evidence, signals, failed = [], [], []
+    for promised in ctx.model.service_levels:
+        try:
+            series, source = metrics.one_series(ctx, promised.query, promised.step or ctx.model.kpi.step)
+        except (Unmeasurable, SourceUnavailable) as error:
+            failed.append(error)
+            signals.append(_missing(promised, error))
+            evidence.append(_unmeasured(ctx, promised, error))
+            continue
+        verdict = judge(
+            series,
+            ctx.incident.window,
+            name=promised.name,
+            unit=promised.unit,
+            worse=_worse(promised),
+            limits=limits,
+            rng=ctx.rng,
+        )
+        signals.append(Signal(series, verdict))
+        evidence.append(_evidence(ctx, promised, series, source, verdict))
+    down = next((error for error in failed if isinstance(error, SourceUnavailable)), None)
+    if down is not None and len(failed) == len(signals):
+        raise down
+    kpi, kpi_source = metrics.kpi(ctx)
+    found = explain(kpi, signals, ctx.incident.window, rng=ctx.rng)
+    whole = Evidence(
+        id=WHOLE,
+        step=ctx.step,
+        about=about,
+        verdict=found.verdict,
+        statement=found.statement,
+        hint=found.hint,
+        subject=found.suspects[0].name if found.verdict is Verdict.SUPPORTS and found.suspects else "",
+        measures=(
+            *(
+                [Measure("share_of_drop", found.share, "", found.share_low, found.share_high)]
+                if found.share is not None
+                else []
+            ),
+            Measure("signals_measured", sum(s.verdict.change is not Change.UNMEASURED for s in signals)),
+            Measure("signals_changed", sum(s.verdict.is_worse for s in signals)),
+        ),
+        sources=(kpi_source,),
+        window=ctx.incident.window,
+    )
+    return Findings(evidence=(whole, *evidence))
+
+
+def _worse(promised: ServiceLevel) -> Worse:
+    if promised.kind is LevelKind.THROUGHPUT:
+        return Worse.BOTH
+    return Worse.LOWER if promised.direction is Direction.HIGHER_IS_BETTER else Worse.HIGHER
+
+
+def _missing(promised: ServiceLevel, error: TriageError) -> Signal:
+    import numpy as np
+
+    nothing = Series({}, np.zeros(0), np.zeros(0))
+    return Signal(
+        nothing, SignalVerdict(promised.name, promised.unit, _worse(promised), Change.UNMEASURED, reason=error.message)
+    )
+
+
+def _unmeasured(ctx: Context, promised: ServiceLevel, error: TriageError) -> Evidence:
+    return Evidence(
+        id=f"infrastructure.{promised.name}",
+        step=ctx.step,
+        about=about,
+        verdict=Verdict.UNMEASURED,
+        subject=promised.name,
+        statement=f"{promised.name} could not be measured: {error.message}",
+        hint=error.hint,
+        sources=(Source("query", promised.query),),
+        part_of=WHOLE,
+    )
+
+
+def _evidence(ctx: Context, promised: ServiceLevel, series: Series, source: Source, found: SignalVerdict) -> Evidence:
+    verdict = {
+        Change.CHANGED: Verdict.INCONCLUSIVE,
+        Change.STEADY: Verdict.REFUTES,
+        Change.UNMEASURED: Verdict.UNMEASURED,
+    }[found.change]
+    window = ctx.incident.window
+    times, values = metrics.thinned(series, (window.start - 3 * window.length).timestamp())
+    return Evidence(
+        id=f"infrastructure.{promised.name}",
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        subject=promised.name,
+        statement=found.statement,
+        measures=(
+            Measure("expected", found.expected, promised.unit),
+            Measure("level", found.level, promised.unit),
+            Measure("shift", found.shift, promised.unit, found.shift_low, found.shift_high),
+            Measure("robust_z", found.z),
+            Measure("target", promised.target, promised.unit),
+        ),
+        sources=(source,),
+        part_of=WHOLE,
+        window=window,
+        chart={
+            "type": "series",
+            "name": promised.name,
+            "unit": promised.unit,
+            "times": times,
+            "values": values,
+            "expected": None,
+            "target": promised.target,
+            "onset": found.onset.at.timestamp() if found.onset else None,
+            "windows": [{"name": "incident", "start": window.start.timestamp(), "end": window.end.timestamp()}],
+        },
+    )

@@ -1,0 +1,104 @@
+"""Measure how far the KPI fell, against its season, and since when."""
+
+from pydantic import BaseModel, ConfigDict
+
+from triage.catalog import Direction
+from triage.codec import encode
+from triage.health.compare import Worse, judge
+from triage.health.level import Level, level
+from triage.incident import CauseKind, Drop, Effect, Evidence, Measure, Verdict
+from triage.ports import Series
+from triage.reading import metrics
+from triage.step import Context, Findings, unmeasured
+
+about = CauseKind.UNKNOWN
+effect = Effect.READ
+
+
+class Params(BaseModel):
+    """No parameters: the KPI is the catalogue's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def run(ctx: Context) -> Findings:
+    kpi = ctx.model.kpi
+    series, source = metrics.kpi(ctx)
+    found = level(series, ctx.incident.window, ctx.rng)
+    if isinstance(found, str):
+        unmeasured(
+            f"{kpi.name} could not be compared with its history: {found}", hint="check the KPI's query in triage.yaml"
+        )
+    lower = kpi.direction is Direction.HIGHER_IS_BETTER
+    verdict = judge(
+        series,
+        ctx.incident.window,
+        name=kpi.name,
+        unit=kpi.unit,
+        worse=Worse.LOWER if lower else Worse.HIGHER,
+        rng=ctx.rng,
+    )
+    onset = verdict.onset
+    drop = Drop(
+        kpi=kpi.name,
+        unit=kpi.unit,
+        healthy=found.expected,
+        current=found.current,
+        change=found.shift,
+        low=found.low,
+        high=found.high,
+        worse=(found.shift < 0) is lower and found.shift != 0,
+        onset=onset.at if onset else None,
+        onset_low=onset.low if onset else None,
+        onset_high=onset.high if onset else None,
+    )
+    relative = f" ({found.shift / found.expected:+.1%})" if found.expected else ""
+    evidence = Evidence(
+        id="kpi",
+        step=ctx.step,
+        about=about,
+        verdict=Verdict.INCONCLUSIVE,
+        subject=kpi.name,
+        statement=(
+            f"{kpi.name} is {found.current:.4g} {kpi.unit} against {found.expected:.4g} expected{relative},"
+            f" compared with the {found.baseline}"
+        ),
+        measures=(
+            Measure("expected", found.expected, kpi.unit),
+            Measure("current", found.current, kpi.unit),
+            Measure("change", found.shift, kpi.unit, found.low, found.high),
+            Measure("target", kpi.target, kpi.unit),
+        ),
+        sources=(source,),
+        window=ctx.incident.window,
+        chart=_chart(ctx, series, found, drop),
+    )
+    return Findings(evidence=(evidence,), outputs={"drop": encode(drop)})
+
+
+def _chart(ctx: Context, series: Series, found: Level, drop: Drop) -> dict[str, object]:
+    window, spans = ctx.incident.window, ctx.model.windows
+    since = (window.start - spans.gap - spans.healthy).timestamp()
+    times, values = metrics.thinned(series, since)
+    expected = [float(value) for value in _at(times, found)]
+    healthy_end = (window.start - spans.gap).timestamp()
+    return {
+        "type": "series",
+        "name": ctx.model.kpi.name,
+        "unit": ctx.model.kpi.unit,
+        "times": times,
+        "values": values,
+        "expected": expected,
+        "target": ctx.model.kpi.target,
+        "onset": drop.onset.timestamp() if drop.onset else None,
+        "windows": [
+            {"name": "healthy", "start": since, "end": healthy_end},
+            {"name": "incident", "start": window.start.timestamp(), "end": window.end.timestamp()},
+        ],
+    }
+
+
+def _at(times: list[float], found: Level) -> list[float]:
+    import numpy as np
+
+    return list(np.interp(times, found.times, found.expectation))
