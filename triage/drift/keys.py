@@ -1,0 +1,49 @@
+"""Sixteen-bit keys that keep the order of numbers, so that a histogram of any column is one `bincount`.
+
+A centred and scaled value t is raised to t·|t|³ in single precision; the upper half of its bit pattern (sign, 8 bits of
+exponent, 7 of mantissa) is the key. The power stretches the mantissa: cells are 0.1–0.2% of |t| wide (512 to an octave),
+for |t| from 2⁻³¹ to 2³¹. Each step rounds monotonically, so a cell is an interval, and counts by cell are exact.
+"""
+
+import sys
+
+import numpy as np
+
+CELLS = 1 << 16
+ZERO_RANK = 1 << 15
+_HIGH_HALF = 1 if sys.byteorder == "little" else 0
+
+
+def cell_keys(centred: np.ndarray, scale: float) -> np.ndarray:
+    """Keys, uint16 of shape (n,), of ``centred`` (float64, finite, shape (n,)) times ``scale``.
+
+    Keys order like sign and magnitude, not like numbers: see `rank_of_key`. What overflows gets the key of infinity.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        power = np.multiply(centred, scale, out=np.empty(len(centred), np.float32), casting="same_kind")
+        magnitude = np.abs(power)
+        power *= magnitude
+        np.abs(power, out=magnitude)
+        power *= magnitude
+    return power.view(np.uint16)[_HIGH_HALF::2]
+
+
+def rank_of_key() -> np.ndarray:
+    """For each of the 65,536 keys its rank in ascending order of value, int64."""
+    keys = np.arange(CELLS)
+    return np.where(keys < ZERO_RANK, keys + ZERO_RANK, CELLS - 1 - keys)
+
+
+def cell_ranks(centred: np.ndarray, scale: float) -> np.ndarray:
+    """Ranks, int64 of shape (n,): the cells of ``centred`` numbered in ascending order of value."""
+    keys = cell_keys(centred, scale).astype(np.int64)
+    return np.where(keys < ZERO_RANK, keys + ZERO_RANK, CELLS - 1 - keys)
+
+
+def lower_bound(ranks: np.ndarray, scale: float) -> np.ndarray:
+    """Where the cells numbered ``ranks`` begin, in centred units; ±inf past the largest finite cell."""
+    ranks = np.asarray(ranks, np.int64)
+    bits = np.where(ranks >= ZERO_RANK, ranks - ZERO_RANK, ZERO_RANK - ranks)
+    power = np.minimum(bits, 0x7F80).astype(np.uint32) << np.uint32(16)
+    magnitude = power.view(np.float32).astype(np.float64) ** 0.25
+    return np.where(ranks >= ZERO_RANK, magnitude, -magnitude) / scale
