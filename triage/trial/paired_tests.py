@@ -91,7 +91,7 @@ def delong(
         variance = float(np.sum(within**2)) * len(within) / max(1, len(within) - 1)
     error = float(np.sqrt(variance))
     difference = areas[1] - areas[0]
-    width = stats.norm.ppf((1 + confidence) / 2) * error
+    width = float(stats.norm.ppf((1 + confidence) / 2)) * error
     p_value = float(2 * stats.norm.sf(abs(difference) / error)) if error > 0 else float(difference == 0)
     return DeLong(
         areas[0],
