@@ -113,7 +113,7 @@ class Measure:
 class Evidence:
     """What one step found about one cause. ``chart`` is JSON that a report or a screen can draw.
 
-    ``part_of`` is the id of the evidence that sums this one up (one signal among many): it is shown, and not weighed again.
+    ``part_of`` is the id of the evidence that sums this one up (a signal among many): shown, and not weighed again.
     """
 
     id: str

@@ -7,9 +7,9 @@ snapshotted into a journal.
 from triage.catalog.catalog import Catalog
 from triage.catalog.connections import Auth, Prometheus, RegistryAddress
 from triage.catalog.fields import Duration, Secret
-from triage.catalog.model import Dataset, Direction, FeatureType, Kpi, LevelKind, Model, ServiceLevel, Task
+from triage.catalog.model import Dataset, Direction, FeatureType, Kpi, LevelKind, Model, PerRow, ServiceLevel, Task
 
 __all__ = [
-    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Kpi", "LevelKind", "Model", "Prometheus",
+    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Kpi", "LevelKind", "Model", "PerRow", "Prometheus",
     "RegistryAddress", "Secret", "ServiceLevel", "Task",
 ]  # fmt: skip

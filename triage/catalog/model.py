@@ -58,6 +58,13 @@ class Dataset(Part):
         return self._name
 
 
+class PerRow(StrEnum):
+    """What a KPI is, seen row by row, so that its drop can be divided among causes."""
+
+    LABEL = "label"
+    LOSS = "loss"
+
+
 class Kpi(Part):
     """The figure that the business feels, as PromQL."""
 
@@ -70,6 +77,8 @@ class Kpi(Part):
     """ratio, seconds, … as figures show it."""
     step: PositiveDuration = timedelta(hours=1)
     """Distance of two points of the series."""
+    per_row: PerRow = PerRow.LOSS
+    """`label` where the KPI is the mean label (a conversion rate), `loss` where it follows the model's own error."""
 
 
 class ServiceLevel(Part):

@@ -1,0 +1,124 @@
+"""Analyses that several steps read, once per run: faulty data, moved features, and what each change costs."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from triage.catalog import Direction, PerRow, Task
+from triage.drift.attribution import Attribution, Budget, attribute
+from triage.drift.compare import FeatureDrift, Movement, compare
+from triage.drift.dependence import broken_dependence
+from triage.drift.fault import DataFault, FaultKind
+from triage.drift.losses import Loss, log_loss, squared_error
+from triage.drift.quality import QualityReport, find_faults
+from triage.errors import DataError, TriageError, Unmeasurable
+from triage.reading import windows
+from triage.reading.features import champion, features
+from triage.reading.labels import labels
+from triage.step import Context
+
+HARMLESS_BY_ITSELF = frozenset({FaultKind.NEW_CATEGORY, FaultKind.RANGE, FaultKind.DEFAULT})
+"""Faults that a moved population shows as well as a broken source; what the model does with them decides."""
+
+MOST_SUSPECTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What each suspect's change costs in loss per row, and in the KPI's own rows where those can be replayed."""
+
+    loss: Attribution
+    kpi: Attribution | None
+
+
+def quality(ctx: Context) -> QualityReport:
+    """Faults of the incident window against the healthy span."""
+    return ctx.scope.once("quality", partial(_quality, ctx))
+
+
+def _quality(ctx: Context) -> QualityReport:
+    served, wanted = ctx.catalog.dataset(ctx.model.serving_log.dataset), features(ctx)
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    return find_faults(healthy.rows, current.rows, wanted.names, time=served.time, sources=wanted.sources)
+
+
+def broken(faults: tuple[DataFault, ...]) -> tuple[str, ...]:
+    """The features with a fault that no moved population explains."""
+    return tuple(
+        dict.fromkeys(fault.feature for fault in faults if fault.feature and fault.kind not in HARMLESS_BY_ITSELF)
+    )
+
+
+def movement(ctx: Context) -> tuple[FeatureDrift, ...]:
+    """Every feature of the incident window against the recent healthy span, whose own windows calibrate it."""
+    return ctx.scope.once("movement", partial(_movement, ctx))
+
+
+def _movement(ctx: Context) -> tuple[FeatureDrift, ...]:
+    return compare(windows.healthy(ctx).profile, windows.current(ctx).profile, windows.history(ctx))
+
+
+def impact(ctx: Context) -> Impact:
+    """What each suspicious change costs, replayed through the champion. Raises Unmeasurable when it can't be."""
+
+    def measure() -> Impact | Unmeasurable:
+        try:
+            return _impact(ctx)
+        except Unmeasurable as error:
+            return error
+        except TriageError as error:
+            return Unmeasurable(error.message, hint=error.hint)
+
+    found = ctx.scope.once("impact", measure)
+    if isinstance(found, Unmeasurable):
+        raise found
+    return found
+
+
+def _impact(ctx: Context) -> Impact:
+    version = champion(ctx)
+    if version is None:
+        raise Unmeasurable(
+            "the champion is not known, so no change can be replayed through it", hint="run 'triage doctor'"
+        )
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    truth, _ = labels(ctx, healthy)
+    now, _ = labels(ctx, current)
+    wanted = features(ctx)
+    model = ctx.ports.registry.predictor(version)
+    faulty = broken(quality(ctx).faults)
+    moved = [
+        drift.name for drift in sorted(movement(ctx), key=lambda d: -d.severity) if drift.verdict is Movement.MOVED
+    ]
+    apart = broken_dependence(healthy.rows, current.rows, wanted.names)
+    suspects = list(
+        dict.fromkeys([*faulty, *(fault.feature for fault in quality(ctx).faults if fault.feature), *moved])
+    )
+
+    def share(loss: Loss) -> Attribution:
+        return attribute(
+            healthy.rows,
+            truth,
+            current.rows,
+            wanted.names,
+            suspects[:MOST_SUSPECTS],
+            model.predict,
+            loss,
+            ctx.rng,
+            broken=[one.feature for one in apart.broken],
+            corrupted=faulty,
+            current_labels=now if np.isfinite(now).sum() else None,
+            sources=wanted.sources,
+            budget=Budget(),
+        )
+
+    loss = log_loss if ctx.model.task is Task.CLASSIFICATION else squared_error
+    return Impact(loss=share(loss), kpi=share(_shortfall(ctx)) if ctx.model.kpi.per_row is PerRow.LABEL else None)
+
+
+def _shortfall(ctx: Context) -> Loss:
+    """The KPI as a loss per row: the label itself, counted so that more is worse. The model's answer plays no part."""
+    sign = -1.0 if ctx.model.kpi.direction is Direction.HIGHER_IS_BETTER else 1.0
+    return lambda truth, scores: sign * truth

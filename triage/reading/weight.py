@@ -1,0 +1,62 @@
+"""How much of the drop a feature's change explains, as measures of evidence."""
+
+from dataclasses import dataclass
+
+from triage.diagnosis.diagnose import SHARE
+from triage.diagnosis.scorecard import STRENGTH
+from triage.drift.attribution import Attribution, FeatureShare
+from triage.drift.game import Mechanism
+from triage.incident import Measure
+from triage.reading.analysis import Impact
+
+LEAST_SHARE = 0.05
+"""A change that explains less of the drop is harmless."""
+CLEAR_SHARE = 0.4
+"""A change that explains this much speaks with full strength."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """``share`` of the drop as a fraction with its 95% interval; None where no drop was seen in labelled rows."""
+
+    feature: str
+    mechanism: Mechanism
+    cost: float
+    share: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def matters(self) -> bool:
+        """The change costs something beyond doubt, and not a trifle."""
+        if self.share is None or self.low is None:
+            return False
+        return self.share >= LEAST_SHARE and self.low > 0
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        strength = min(1.0, max(0.0, self.share or 0.0) / CLEAR_SHARE)
+        cost = Measure("cost_per_row", self.cost, "loss")
+        if self.share is None:
+            return (Measure(STRENGTH, 0.3), cost)
+        return (Measure(SHARE, self.share, "", self.low, self.high), Measure(STRENGTH, strength), cost)
+
+
+def weights(impact: Impact) -> dict[str, Weight]:
+    """The weight of each suspect: in the KPI's rows where the population moved, else in the model's loss.
+
+    A broken input changes what the model says, not what labels the healthy rows have; only the loss can see it.
+    """
+    found = {share.feature: _weight(share, impact.loss) for share in impact.loss.features}
+    if impact.kpi is not None:
+        for share in impact.kpi.features:
+            if share.mechanism is Mechanism.COVARIATE_DRIFT:
+                found[share.feature] = _weight(share, impact.kpi)
+    return found
+
+
+def _weight(share: FeatureShare, attribution: Attribution) -> Weight:
+    drop = attribution.observed
+    if share.share is None or drop is None or drop <= 0:
+        return Weight(share.feature, share.mechanism, share.cost, None, None, None)
+    return Weight(share.feature, share.mechanism, share.cost, share.share, share.low / drop, share.high / drop)

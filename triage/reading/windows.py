@@ -1,0 +1,163 @@
+"""One pass over a window: its profile, and an even sample of its rows; the baseline's profile stays with its version."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import pandas as pd
+
+from triage.codec import canonical, decode, digest
+from triage.drift.profile import WindowProfile, merge_all
+from triage.drift.scan import plan_edges, profile_batches
+from triage.errors import DataError, Refused, SourceUnavailable
+from triage.incident import Source, Window
+from triage.reading.features import champion, features
+from triage.reading.sample import EvenSample
+from triage.step import Context, unmeasured
+
+SAMPLE_ROWS = 60_000
+EDGE_ROWS = 100_000
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRead:
+    """``rows`` is an even sample (at most `SAMPLE_ROWS`) of the ``total`` rows; ``profile`` counts them all."""
+
+    window: Window | None
+    profile: WindowProfile
+    rows: pd.DataFrame
+    total: int
+    source: Source
+
+
+def current(ctx: Context) -> WindowRead:
+    """The incident window of the serving log. Raises Unmeasurable when it is empty."""
+    return _served(ctx, ctx.incident.window)
+
+
+def healthy_span(ctx: Context) -> Window:
+    """The recent healthy span, before the incident."""
+    end = ctx.incident.window.start - ctx.model.windows.gap
+    return Window(end - ctx.model.windows.healthy, end)
+
+
+def healthy(ctx: Context) -> WindowRead:
+    """The whole healthy span."""
+    parts = _healthy_parts(ctx)
+    rows = pd.concat([part.rows for part in parts], ignore_index=True)
+    total = sum(part.total for part in parts)
+    span = healthy_span(ctx)
+    source = Source(
+        "dataset",
+        parts[0].source.name,
+        parts[0].source.version,
+        digest([part.source.digest for part in parts]),
+        span,
+        total,
+    )
+    return WindowRead(span, merge_all(parts[0].profile.edges, [part.profile for part in parts]), rows, total, source)
+
+
+def history(ctx: Context) -> tuple[WindowProfile, ...]:
+    """Profiles of the healthy windows that are as long as the incident, one day apart where it is whole days."""
+    parts = _healthy_parts(ctx)
+    length = ctx.incident.window.length
+    width = max(1, round(length / _part_length(length)))
+    edges = parts[0].profile.edges
+    profiles = [part.profile for part in parts]
+    return tuple(merge_all(edges, profiles[start : start + width]) for start in range(len(profiles) - width + 1))
+
+
+def baseline(ctx: Context) -> tuple[WindowProfile, Source]:
+    """The training baseline's profile: the one kept with the champion's version, else made now and kept."""
+    return ctx.scope.once("baseline", partial(_baseline, ctx))
+
+
+def _baseline(ctx: Context) -> tuple[WindowProfile, Source]:
+    version, wanted = champion(ctx), features(ctx)
+    dataset = ctx.catalog.dataset(ctx.model.baseline.dataset)
+    name = f"{dataset.name}@{dataset.version}.profile"
+    kept = ctx.ports.registry.load_artifact(version, name) if version else None
+    if kept is not None:
+        try:
+            profile, source = _unpacked(kept)
+        except (DataError, ValueError) as error:
+            ctx.progress(f"the kept profile of {dataset.name} can't be used ({error}); it is made again")
+        else:
+            if profile.edges.names == wanted.names:
+                return profile, source
+    ctx.progress(f"profiling the training baseline {dataset.name}")
+    planning = ctx.ports.windows.scan(dataset.name, None, wanted.names)
+    sample = EvenSample(EDGE_ROWS, ctx.rng)
+    for batch in planning.batches():
+        sample.add(batch)
+    if not sample.seen:
+        unmeasured(f"the training baseline {dataset.name} is empty", hint="check its path in triage.yaml")
+    edges = plan_edges(sample.table(), wanted.kinds)
+    scan = ctx.ports.windows.scan(dataset.name, None, edges.columns)
+    profile = profile_batches(scan.batches(), edges)
+    if version is not None:
+        try:
+            ctx.ports.registry.save_artifact(version, name, _packed(profile, scan.source))
+        except (SourceUnavailable, Refused) as error:
+            ctx.progress(f"the baseline's profile is not kept: {error.message}")
+    return profile, scan.source
+
+
+def _packed(profile: WindowProfile, source: Source) -> bytes:
+    """One line that says what was profiled, then the profile."""
+    return canonical(source).encode() + b"\n" + profile.to_bytes()
+
+
+def _unpacked(body: bytes) -> tuple[WindowProfile, Source]:
+    head, _, profile = body.partition(b"\n")
+    return WindowProfile.from_bytes(profile), decode(Source, json.loads(head))
+
+
+def _healthy_parts(ctx: Context) -> tuple[WindowRead, ...]:
+    return ctx.scope.once("healthy parts", partial(_read_healthy_parts, ctx))
+
+
+def _read_healthy_parts(ctx: Context) -> tuple[WindowRead, ...]:
+    span, length = healthy_span(ctx), _part_length(ctx.incident.window.length)
+    count = max(1, span.length // length)
+    parts = [Window(span.end - (index + 1) * length, span.end - index * length) for index in reversed(range(count))]
+    read = [part for window in parts if (part := _read(ctx, window, SAMPLE_ROWS // count)) is not None]
+    if not read:
+        unmeasured(f"no rows in the healthy span {span}", hint="name a longer one under windows.healthy in triage.yaml")
+    return tuple(read)
+
+
+def _part_length(incident: timedelta) -> timedelta:
+    """A day where the incident is whole days, so that windows one day apart share their parts; else the incident."""
+    return DAY if incident % DAY == timedelta(0) else incident
+
+
+def _served(ctx: Context, window: Window) -> WindowRead:
+    def read() -> WindowRead:
+        found = _read(ctx, window, SAMPLE_ROWS)
+        if found is None:
+            unmeasured(
+                f"the serving log has no rows from {window}",
+                hint="check that the log arrives ('triage doctor' shows its newest row), or give another --window",
+            )
+        return found
+
+    return ctx.scope.once(("served", window), read)
+
+
+def _read(ctx: Context, window: Window, most: int) -> WindowRead | None:
+    """One pass over ``window`` of the serving log, or None where it has no rows."""
+    model, dataset = ctx.model, ctx.catalog.dataset(ctx.model.serving_log.dataset)
+    edges = baseline(ctx)[0].edges
+    beside = (dataset.time, dataset.key, model.serving_log.prediction, model.serving_log.version)
+    there = ctx.ports.windows.describe(dataset.name).columns
+    columns = [name for name in dict.fromkeys((*edges.names, *(name for name in beside if name))) if name in there]
+    scan = ctx.ports.windows.scan(dataset.name, window, columns)
+    sample = EvenSample(most, ctx.rng)
+    profile = profile_batches(sample.watched(scan.batches()), edges)
+    if not sample.seen:
+        return None
+    return WindowRead(window, profile, sample.table().to_pandas(), sample.seen, scan.source)

@@ -1,0 +1,114 @@
+"""Look for broken data: nulls, stuck values, units, renames, types, ranges, and the source they have in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+from triage.diagnosis.scorecard import STRENGTH
+from triage.drift.fault import DataFault, SourceFault
+from triage.drift.game import Mechanism
+from triage.errors import Unmeasurable
+from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
+from triage.reading import windows
+from triage.reading.analysis import HARMLESS_BY_ITSELF, impact, quality
+from triage.reading.weight import Weight, weights
+from triage.step import Context, Findings, unmeasured
+
+about = CauseKind.DATA_QUALITY
+effect = Effect.READ
+WHOLE = "data_quality"
+UNPROVEN_STRENGTH = 0.6
+"""How strongly a fault speaks whose cost could not be replayed."""
+
+
+class Params(BaseModel):
+    """No parameters: limits come from the healthy windows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def run(ctx: Context) -> Findings:
+    report = quality(ctx)
+    if not report.features_checked:
+        unmeasured("; ".join(f"{one.what}: {one.reason}" for one in report.unmeasured) or "no feature could be checked")
+    sources = (windows.healthy(ctx).source, windows.current(ctx).source)
+    try:
+        weighed, missing = weights(impact(ctx)), ""
+    except Unmeasurable as error:
+        weighed, missing = {}, str(error)
+    groups = [(group, faults) for group in report.sources if (faults := _own(group, weighed))]
+    found = [_evidence(ctx, group, faults, weighed, missing, sources) for group, faults in groups]
+    guilty = [item for item in found if item.verdict is Verdict.SUPPORTS]
+    if guilty:
+        verdict, said = Verdict.SUPPORTS, f"broken data from {', '.join(item.subject for item in guilty)}"
+    elif any(item.verdict is Verdict.INCONCLUSIVE for item in found):
+        verdict, said = Verdict.INCONCLUSIVE, "there are faults in the data; whether they matter is not known"
+    elif found:
+        verdict, said = (
+            Verdict.REFUTES,
+            f"{len(found)} faults in the data, none of which changes what the model gets right",
+        )
+    else:
+        verdict, said = Verdict.REFUTES, f"no fault in {report.features_checked} features"
+    whole = Evidence(
+        id=WHOLE,
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        statement=f"{said} (against {report.healthy_windows} healthy windows)",
+        measures=(
+            Measure("features", report.features_checked),
+            Measure("faults", sum(len(faults) for _, faults in groups)),
+            Measure(STRENGTH, max((item.measure(STRENGTH) or 0.0 for item in guilty), default=1.0)),
+        ),
+        sources=sources,
+        window=ctx.incident.window,
+    )
+    return Findings(evidence=(whole, *found), outputs={"faults": len(found)})
+
+
+def _own(group: SourceFault, weighed: dict[str, Weight]) -> list[DataFault]:
+    """The faults of ``group`` that are broken data, and not a population that moved."""
+    return [
+        fault
+        for fault in group.faults
+        if fault.kind not in HARMLESS_BY_ITSELF
+        or (fault.feature in weighed and weighed[fault.feature].mechanism is not Mechanism.COVARIATE_DRIFT)
+    ]
+
+
+def _evidence(
+    ctx: Context,
+    group: SourceFault,
+    faults: list[DataFault],
+    weighed: dict[str, Weight],
+    missing: str,
+    sources: tuple[Source, ...],
+) -> Evidence:
+    names = tuple(dict.fromkeys(fault.feature for fault in faults if fault.feature))
+    known = [weighed[name] for name in names if name in weighed]
+    heaviest = max(known, key=lambda weight: weight.share or 0.0, default=None)
+    said = "; ".join(fault.statement for fault in faults[:5]) + (
+        f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+    )
+    if heaviest is None or heaviest.share is None:
+        verdict = Verdict.SUPPORTS
+        measures: tuple[Measure, ...] = (Measure(STRENGTH, UNPROVEN_STRENGTH),)
+        said += f"; what it costs is not known: {missing}" if missing else ""
+    elif heaviest.matters:
+        verdict, measures = Verdict.SUPPORTS, heaviest.measures
+        said += f"; replayed through the champion it explains {heaviest.share:.0%} of the drop"
+    else:
+        verdict, measures = Verdict.REFUTES, heaviest.measures
+        said += "; replayed through the champion it changes nothing that matters"
+    onset = min((fault.onset for fault in faults if fault.onset is not None), default=None)
+    return Evidence(
+        id=f"{WHOLE}.{group.source}",
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        subject=names[0] if len(names) == 1 else group.source,
+        statement=said + (f" (since {onset:%Y-%m-%d %H:%M})" if onset else ""),
+        measures=(Measure("rows", max(fault.share for fault in faults), "share of rows"), *measures),
+        sources=sources,
+        window=ctx.incident.window,
+        part_of="" if verdict is Verdict.SUPPORTS else WHOLE,
+    )

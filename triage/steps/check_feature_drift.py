@@ -1,0 +1,161 @@
+"""Which features moved beyond their season, and what each move costs, replayed through the champion."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from triage.diagnosis.scorecard import STRENGTH
+from triage.drift.compare import FeatureDrift, Movement
+from triage.drift.game import Mechanism
+from triage.errors import Unmeasurable
+from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
+from triage.reading import windows
+from triage.reading.analysis import broken, impact, movement, quality
+from triage.reading.weight import Weight, weights
+from triage.step import Context, Findings, unmeasured
+
+about = CauseKind.FEATURE_DRIFT
+effect = Effect.READ
+WHOLE = "feature_drift"
+
+
+class Params(BaseModel):
+    """How much is shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    shown: int = Field(12, ge=1, le=500, description="how many features get evidence of their own")
+
+
+def run(ctx: Context) -> Findings:
+    drifts = movement(ctx)
+    measured = [drift for drift in drifts if drift.verdict is not Movement.UNMEASURED]
+    if not measured:
+        unmeasured(
+            f"none of {len(drifts)} features could be compared: {drifts[0].reason if drifts else 'there are none'}"
+        )
+    moved = sorted((drift for drift in measured if drift.verdict is Movement.MOVED), key=lambda drift: -drift.severity)
+    sources = (windows.healthy(ctx).source, windows.current(ctx).source)
+    try:
+        weighed, missing = weights(impact(ctx)), ""
+    except Unmeasurable as error:
+        weighed, missing = {}, str(error)
+    faulty = set(broken(quality(ctx).faults))
+    candidates = [drift for drift in moved if drift.name not in faulty and _drifted(weighed.get(drift.name))]
+    evidence = [
+        _evidence(ctx, drift, weighed.get(drift.name), missing, sources) for drift in candidates[: ctx.params.shown]
+    ]
+    lost = [drift for drift in drifts if drift.verdict is Movement.UNMEASURED]
+    evidence += [_unmeasured(ctx, drift) for drift in lost[: ctx.params.shown]]
+    return Findings(
+        evidence=(_whole(ctx, drifts, moved, candidates, evidence, missing, sources), *evidence),
+        outputs={"features": len(drifts), "moved": len(moved)},
+    )
+
+
+def _drifted(weight: Weight | None) -> bool:
+    """Whether the population moved, as far as the other features tell; a broken input is the quality step's."""
+    return weight is None or weight.mechanism is Mechanism.COVARIATE_DRIFT
+
+
+def _whole(
+    ctx: Context,
+    drifts: tuple[FeatureDrift, ...],
+    moved: list[FeatureDrift],
+    candidates: list[FeatureDrift],
+    evidence: list[Evidence],
+    missing: str,
+    sources: tuple[Source, ...],
+) -> Evidence:
+    guilty = [item for item in evidence if item.verdict is Verdict.SUPPORTS]
+    harmless = len(candidates) - len(guilty)
+    counted = f"{len(moved)} of {len(drifts)} features moved beyond their season"
+    if not moved:
+        verdict, statement = Verdict.REFUTES, f"none of {len(drifts)} features moved beyond its season"
+    elif missing:
+        verdict, statement = Verdict.INCONCLUSIVE, f"{counted}; what that costs is not known: {missing}"
+    elif guilty:
+        verdict = Verdict.SUPPORTS
+        statement = (
+            f"{counted}; {', '.join(item.subject for item in guilty)} cost something, {harmless} changed nothing"
+        )
+    else:
+        verdict, statement = Verdict.REFUTES, f"{counted}, and none of them changes what the model gets right"
+    return Evidence(
+        id=WHOLE,
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        statement=statement,
+        measures=(
+            Measure("features", len(drifts)),
+            Measure("moved", len(moved)),
+            Measure(STRENGTH, max((item.measure(STRENGTH) or 0.0 for item in guilty), default=1.0)),
+        ),
+        sources=sources,
+        window=ctx.incident.window,
+    )
+
+
+def _evidence(
+    ctx: Context, drift: FeatureDrift, weight: Weight | None, missing: str, sources: tuple[Source, ...]
+) -> Evidence:
+    described = f"{drift.name} moved: {drift.reason}" if drift.reason else f"{drift.name} moved"
+    if weight is None:
+        verdict = Verdict.INCONCLUSIVE
+        cost = f"what it costs is not known: {missing}" if missing else "too small a change to replay"
+    elif weight.matters:
+        verdict, cost = Verdict.SUPPORTS, f"replayed through the champion it explains {weight.share:.0%} of the drop"
+    else:
+        verdict, cost = Verdict.REFUTES, "replayed through the champion it changes nothing that matters"
+    return Evidence(
+        id=f"{WHOLE}.{drift.name}",
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        subject=drift.name,
+        statement=f"{described}; {cost}",
+        measures=(*_statistics(drift), *(weight.measures if weight else (Measure(STRENGTH, 0.3),))),
+        sources=sources,
+        window=ctx.incident.window,
+        chart=chart(drift),
+        part_of="" if verdict is Verdict.SUPPORTS else WHOLE,
+    )
+
+
+def _statistics(drift: FeatureDrift) -> tuple[Measure, ...]:
+    return (
+        Measure("psi", drift.psi.effect if drift.psi else None, "nats"),
+        Measure("psi_by_chance", drift.psi_null, "nats"),
+        Measure("psi_in_healthy_windows", drift.psi_history, "nats"),
+        *([Measure("ks", drift.ks.effect)] if drift.ks else []),
+        Measure("jensen_shannon", drift.jensen_shannon),
+        Measure("adjusted_p", drift.adjusted_p),
+        Measure("rows_now", drift.n_current, "rows"),
+    )
+
+
+def _unmeasured(ctx: Context, drift: FeatureDrift) -> Evidence:
+    return Evidence(
+        id=f"{WHOLE}.{drift.name}",
+        step=ctx.step,
+        about=about,
+        verdict=Verdict.UNMEASURED,
+        subject=drift.name,
+        statement=f"{drift.name}: {drift.reason}",
+        part_of=WHOLE,
+    )
+
+
+def chart(drift: FeatureDrift) -> Mapping[str, object]:
+    """The two distributions over each other, and each bin's part of the PSI."""
+    return {
+        "type": "distribution",
+        "feature": drift.name,
+        "kind": "numeric" if drift.kind.is_number else "categorical",
+        "labels": [bin_.label for bin_ in drift.bins],
+        "edges": [[bin_.low, bin_.high] for bin_ in drift.bins] if drift.kind.is_number else None,
+        "baseline": [bin_.baseline for bin_ in drift.bins],
+        "current": [bin_.current for bin_ in drift.bins],
+        "psi": [bin_.psi for bin_ in drift.bins],
+    }
