@@ -1,0 +1,384 @@
+"""The report as a value: everything a page says, in the words and figures it says it in, before any layout.
+
+Texts here may hold anything that data holds; each renderer escapes for its own medium.
+"""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from triage.codec import canonical
+from triage.incident import (
+    Action,
+    Alternative,
+    Cause,
+    CauseKind,
+    Drop,
+    Effect,
+    Event,
+    Evidence,
+    Incident,
+    Measure,
+    Outcome,
+    Source,
+    State,
+    Unmeasured,
+    Verdict,
+)
+from triage.report.ladder import KIND_NAMES, VERDICT_GLYPHS, Rung, ladder
+from triage.report.numbers import (
+    NOTHING,
+    difference,
+    figure,
+    interval,
+    moment,
+    number,
+    percent,
+    signed_percent,
+    span,
+    with_interval,
+)
+from triage.report.plain import one_line
+from triage.report.timeline import STATE_WORDS, Milestone, TimelineEntry, milestones, timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A reference to evidence: ``number`` is its place in the report (None: it is not in the journal)."""
+
+    id: str
+    number: int | None
+
+    def __str__(self) -> str:
+        return f"E{self.number}" if self.number else f"{self.id} (not in the journal)"
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """How far the KPI moved, in its own unit."""
+
+    drop: Drop
+    sentence: str
+    healthy: str
+    current: str
+    change: str
+    change_interval: str
+    difference: str
+    onset: str
+    onset_interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class RankedCause:
+    """``meter`` is the probability in percent, held to what a bar can show."""
+
+    rank: int
+    cause: Cause
+    name: str
+    probability: str
+    meter: float
+    share: str
+    share_interval: str
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    name: str
+    reason: str
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """``kind`` in words, the query or dataset, and what pins it: version, digest, window, rows."""
+
+    kind: str
+    name: str
+    pinned: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One piece of evidence as it is shown."""
+
+    number: int
+    evidence: Evidence
+    about: str
+    glyph: str
+    measures: tuple[tuple[str, str], ...]
+    sources: tuple[SourceLine, ...]
+    window: str
+    cited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedAction:
+    """``details`` are what it changes, how far it reaches and how it is undone, as far as the plan says."""
+
+    action: Action
+    params: str
+    change: bool
+    details: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    summary: str
+    actions: tuple[ProposedAction, ...]
+    not_chosen: tuple[Alternative, ...]
+    digest: str
+    approval: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    id: str
+    uses: str
+    outcome: str
+    took: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the journal tells of one incident. Equal journals give equal reports."""
+
+    incident: Incident
+    summary: str
+    state: str
+    model: str
+    window: str
+    trigger: str
+    impact: Impact | None
+    ladder: tuple[Rung, ...]
+    causes: tuple[RankedCause, ...]
+    ruled_out: tuple[Exclusion, ...]
+    unmeasured: tuple[Unmeasured, ...]
+    evidence: tuple[Exhibit, ...]
+    plan: Proposal | None
+    steps: tuple[StepLine, ...]
+    timeline: tuple[TimelineEntry, ...]
+    milestones: tuple[Milestone, ...]
+    next_check: str
+    next_command: str
+    verify_command: str
+
+    def cite(self, evidence_ids: Sequence[str]) -> tuple[Citation, ...]:
+        """The places in this report of the evidence of these ids."""
+        places = {item.evidence.id: item.number for item in self.evidence}
+        return tuple(Citation(name, places.get(name)) for name in evidence_ids)
+
+
+def build(incident: Incident, events: Sequence[Event]) -> Report:
+    """The report on ``incident``, which is the fold of ``events``."""
+    diagnosis = incident.diagnosis
+    order = _in_order(incident)
+    numbers = {item.id: place for place, item in enumerate(order, 1)}
+
+    def cite(ids: Sequence[str]) -> tuple[Citation, ...]:
+        return tuple(Citation(name, numbers.get(name)) for name in ids)
+
+    cited = _cited(incident)
+    return Report(
+        incident=incident,
+        summary=_summary(incident),
+        state=STATE_WORDS[incident.state] + (f": {incident.state_reason}" if incident.state_reason else ""),
+        model=incident.model,
+        window=f"{incident.window} ({span(incident.window.length.total_seconds())})",
+        trigger=_trigger(incident),
+        impact=_impact(diagnosis.drop) if diagnosis and diagnosis.drop else None,
+        ladder=ladder(incident),
+        causes=tuple(_ranked(rank, cause, cite) for rank, cause in enumerate(diagnosis.causes, 1)) if diagnosis else (),
+        ruled_out=tuple(
+            Exclusion(KIND_NAMES[item.kind], item.reason, cite(item.evidence)) for item in diagnosis.ruled_out
+        )
+        if diagnosis
+        else (),
+        unmeasured=unmeasured(incident),
+        evidence=tuple(_exhibit(numbers[item.id], item, item.id in cited) for item in order),
+        plan=_proposal(incident),
+        steps=tuple(
+            StepLine(
+                step.id,
+                step.uses,
+                "skipped" if step.skipped else step.outcome.value if step.outcome else "not finished",
+                span(step.elapsed_seconds) if step.elapsed_seconds is not None else "",
+                step.reason,
+            )
+            for step in incident.steps.values()
+        ),
+        timeline=timeline(incident, events),
+        milestones=milestones(incident, events),
+        next_check=diagnosis.next_check if diagnosis else "",
+        next_command=_next_command(incident),
+        verify_command=f"triage verify {shlex.quote(incident.id)}",
+    )
+
+
+def unmeasured(incident: Incident) -> tuple[Unmeasured, ...]:
+    """What could not be measured: as the diagnosis says, then evidence and steps that it does not speak of."""
+    listed = incident.diagnosis.unmeasured if incident.diagnosis else ()
+    told = {item.reason for item in listed} | {item.what for item in listed}
+    from_evidence = tuple(
+        Unmeasured(_about(item), item.statement, item.hint)
+        for item in incident.evidence
+        if item.verdict is Verdict.UNMEASURED and not told & {item.statement, item.subject, item.id}
+    )
+    told |= {item.reason for item in from_evidence}
+    steps_with_evidence = {item.step for item in incident.evidence}
+    from_steps = tuple(
+        Unmeasured(f"step {step.id}", step.reason or f"the step ended as {step.outcome}")
+        for step in incident.steps.values()
+        if step.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
+        and step.reason not in told
+        and not steps_with_evidence & {step.id, step.uses}
+    )
+    return (*listed, *from_evidence, *from_steps)
+
+
+def _summary(incident: Incident) -> str:
+    if incident.diagnosis:
+        return incident.diagnosis.statement
+    return f"No diagnosis yet: {len(incident.evidence)} pieces of evidence, incident {STATE_WORDS[incident.state]}"
+
+
+def _trigger(incident: Incident) -> str:
+    alert = incident.alert
+    summary = f": {alert.summary}" if alert.summary else ""
+    return f"{alert.name}, {moment(alert.starts_at)}, from {alert.origin}{summary}"
+
+
+def _impact(drop: Drop) -> Impact:
+    change, between = signed_percent(drop.change), interval(drop.low, drop.high, "ratio")
+    verb = "did not move" if drop.change == 0 else "rose" if drop.change > 0 else "fell"
+    tail = "" if drop.worse else "; in the direction the catalogue gives, that is no loss"
+    healthy, current = figure(drop.healthy, drop.unit), figure(drop.current, drop.unit)
+    sentence = f"{drop.kpi} {verb} from {healthy} to {current}: {change} ({between}){tail}"
+    onset_between = (
+        f"between {moment(drop.onset_low)} and {moment(drop.onset_high)}" if drop.onset_low and drop.onset_high else ""
+    )
+    return Impact(
+        drop,
+        sentence,
+        healthy,
+        current,
+        change,
+        between,
+        difference(drop.current - drop.healthy, drop.unit),
+        moment(drop.onset) if drop.onset else "not found",
+        onset_between,
+    )
+
+
+def _ranked(rank: int, cause: Cause, cite: Callable[[Sequence[str]], tuple[Citation, ...]]) -> RankedCause:
+    return RankedCause(
+        rank,
+        cause,
+        cause_name(cause.kind, cause.subject),
+        percent(cause.probability),
+        min(100.0, max(0.0, 100 * cause.probability)),
+        figure(cause.share_of_drop, "share") if cause.share_of_drop is not None else "share not known",
+        interval(cause.share_low, cause.share_high, "share"),
+        cite(cause.evidence),
+    )
+
+
+def cause_name(kind: CauseKind, subject: str) -> str:
+    return f"{KIND_NAMES[kind]}: {subject}" if subject else KIND_NAMES[kind]
+
+
+def _cited(incident: Incident) -> list[str]:
+    """Ids that the diagnosis cites, in the order in which it does."""
+    if incident.diagnosis is None:
+        return []
+    causes = [item.evidence for item in incident.diagnosis.causes]
+    ruled_out = [item.evidence for item in incident.diagnosis.ruled_out]
+    return list(dict.fromkeys(chain.from_iterable(causes + ruled_out)))
+
+
+def _in_order(incident: Incident) -> list[Evidence]:
+    """Cited evidence first, in the order of the citations; then the rest as it was gathered."""
+    place = {name: index for index, name in enumerate(_cited(incident))}
+    return sorted(incident.evidence, key=lambda item: place.get(item.id, len(place)))
+
+
+def _exhibit(place: int, item: Evidence, cited: bool) -> Exhibit:
+    return Exhibit(
+        number=place,
+        evidence=item,
+        about=_about(item),
+        glyph=VERDICT_GLYPHS[item.verdict],
+        measures=tuple((measure.name, _measured(measure)) for measure in item.measures),
+        sources=tuple(_source(source) for source in item.sources),
+        window=str(item.window) if item.window else "",
+        cited=cited,
+    )
+
+
+def _about(item: Evidence) -> str:
+    return cause_name(item.about, item.subject)
+
+
+def _measured(measure: Measure) -> str:
+    if measure.value is None and measure.text:
+        return measure.text
+    text = with_interval(measure.value, measure.low, measure.high, measure.unit)
+    return f"{text}; {measure.text}" if measure.text else text
+
+
+def _source(source: Source) -> SourceLine:
+    name = f"{source.name}@{source.version}" if source.version else source.name
+    pinned = (
+        source.digest,
+        str(source.window) if source.window else "",
+        f"{number(source.rows)} rows" if source.rows is not None else "",
+    )
+    return SourceLine(source.kind, one_line(name), "; ".join(part for part in pinned if part))
+
+
+def _proposal(incident: Incident) -> Proposal | None:
+    plan, approval = incident.plan, incident.approval
+    if plan is None:
+        return None
+    approved = (
+        f"approved by {approval.by} at {moment(approval.at)}, valid until {moment(approval.until)}" if approval else ""
+    )
+    return Proposal(
+        plan.summary,
+        tuple(map(_proposed, plan.actions)),
+        plan.not_chosen,
+        plan.digest,
+        approved or "not approved",
+    )
+
+
+def _proposed(action: Action) -> ProposedAction:
+    moves = f"{action.before or NOTHING} → {action.after or NOTHING}" if action.before or action.after else ""
+    details = (
+        ("Changes", moves),
+        ("Reaches", action.blast_radius),
+        ("Expected", action.expected_gain),
+        ("Risk", action.risk),
+        ("Undone by", action.undo),
+        ("Stops if", action.stops_if),
+    )
+    return ProposedAction(
+        action,
+        _params(action.params),
+        action.effect is Effect.CHANGE,
+        tuple((name, text) for name, text in details if text),
+    )
+
+
+def _params(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={canonical(value)}" for key, value in params.items())
+
+
+def _next_command(incident: Incident) -> str:
+    name = shlex.quote(incident.id)
+    if incident.state in (State.OPEN, State.FAILED):
+        return f"triage resume {name}"
+    return f"triage report {name} --format html"

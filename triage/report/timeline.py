@@ -1,0 +1,203 @@
+"""What happened when: the journal's events, and the onset and alert they tell of, in one order of time."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from triage.incident import Event, Evidence, Incident, Outcome, State, Verdict
+from triage.report.numbers import moment, span
+
+STATE_WORDS = {
+    State.OPEN: "open",
+    State.WAITING_FOR_APPROVAL: "waiting for approval",
+    State.NEEDS_PERSON: "needs a person",
+    State.FAILED: "failed",
+    State.ABORTED: "aborted",
+    State.CLOSED: "closed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One line. ``seq`` is the journal's line it was read from, None where it was computed; ``evidence`` its ids."""
+
+    at: datetime
+    what: str
+    seq: int | None = None
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A time that a postmortem asks for, in seconds; None, with the reason, where the journal does not tell."""
+
+    name: str
+    title: str
+    seconds: float | None
+    low_seconds: float | None = None
+    high_seconds: float | None = None
+    reason: str = ""
+
+
+def timeline(incident: Incident, events: Sequence[Event]) -> tuple[TimelineEntry, ...]:
+    """Every event of the journal but the starts of steps that went on to finish, and window, onset and alert."""
+    entries = [*_computed(incident)]
+    for index, event in enumerate(events):
+        if event.kind == "step_started":
+            later = (e for e in events[index + 1 :] if e.data.get("step") == event.data["step"])
+            after = next(later, None)
+            if after is not None and after.kind != "step_started":
+                continue
+            told = "was interrupted" if after else "started"
+            what = f"Step {event.data['step']} {told} (attempt {event.data['attempt']})"
+            entries.append(TimelineEntry(event.at, what, event.seq))
+        else:
+            entries.append(_entry(incident, event))
+    return tuple(sorted(entries, key=lambda entry: (entry.at, -1 if entry.seq is None else entry.seq)))
+
+
+def milestones(incident: Incident, events: Iterable[Event]) -> tuple[Milestone, ...]:
+    """Time to detect, diagnose, mitigate and resolve (the first, third and fourth counted from the onset)."""
+    drop = incident.diagnosis.drop if incident.diagnosis else None
+    onset = drop.onset if drop else None
+    diagnosed = next((event.at for event in events if event.kind == "diagnosed"), None)
+    mitigated = _mitigated_at(incident)
+    closed = incident.updated_at if incident.state is State.CLOSED and mitigated else None
+    low, high = (drop.onset_high, drop.onset_low) if drop else (None, None)
+    return (
+        _milestone("ttd", "Time to detect", onset, incident.alert.starts_at, low, high),
+        Milestone(
+            "diagnosis",
+            "Time to diagnose",
+            (diagnosed - incident.received_at).total_seconds() if diagnosed else None,
+            reason="" if diagnosed else "no diagnosis yet",
+        ),
+        _milestone("ttm", "Time to mitigate", onset, mitigated, low, high, "no change was carried out"),
+        _milestone("ttr", "Time to resolve", onset, closed, low, high, "no change was carried out and closed"),
+    )
+
+
+def _milestone(
+    name: str,
+    title: str,
+    onset: datetime | None,
+    end: datetime | None,
+    latest: datetime | None,
+    earliest: datetime | None,
+    missing: str = "",
+) -> Milestone:
+    if onset is None:
+        return Milestone(name, title, None, reason="the onset is not known")
+    if end is None:
+        return Milestone(name, title, None, reason=missing)
+    if end < onset:
+        return Milestone(name, title, None, reason=f"{moment(end)} is before the estimated onset")
+    low = max(0.0, (end - latest).total_seconds()) if latest else None
+    high = (end - earliest).total_seconds() if earliest else None
+    return Milestone(name, title, (end - onset).total_seconds(), low, high)
+
+
+def _mitigated_at(incident: Incident) -> datetime | None:
+    """When the first change of the plan was done."""
+    changes = {action.step for action in incident.plan.actions if action.effect == "change"} if incident.plan else set()
+    done = [
+        step.finished_at
+        for step in incident.steps.values()
+        if step.uses in changes and step.outcome is Outcome.DONE and step.finished_at
+    ]
+    return min(done, default=None)
+
+
+def _computed(incident: Incident) -> Iterable[TimelineEntry]:
+    yield TimelineEntry(incident.window.start, "The incident window starts")
+    yield TimelineEntry(incident.window.end, "The incident window ends")
+    alert = incident.alert
+    summary = f": {alert.summary}" if alert.summary else ""
+    yield TimelineEntry(alert.starts_at, f"Alert {alert.name} started ({alert.origin}){summary}")
+    drop = incident.diagnosis.drop if incident.diagnosis else None
+    if drop and drop.onset:
+        between = (
+            f", between {moment(drop.onset_low)} and {moment(drop.onset_high)}"
+            if drop.onset_low and drop.onset_high
+            else ""
+        )
+        yield TimelineEntry(drop.onset, f"{drop.kpi} starts to move (estimated{between})")
+
+
+def _entry(incident: Incident, event: Event) -> TimelineEntry:
+    told = _TOLD.get(event.kind)
+    if told is None:
+        words = event.kind.replace("_", " ").capitalize()
+        said = next(
+            (text for key in ("statement", "summary", "reason") if isinstance(text := event.data.get(key), str)), ""
+        )
+        return TimelineEntry(event.at, f"{words}: {said}" if said else words, event.seq)
+    what, evidence = told(incident, event.data)
+    return TimelineEntry(event.at, what, event.seq, evidence)
+
+
+def _received(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"Incident received; playbook {incident.playbook} chosen", ()
+
+
+def _finished(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    record = incident.steps.get(data["step"])
+    took = f" in {span(record.elapsed_seconds)}" if record and record.elapsed_seconds else ""
+    outcome = "finished" if data["outcome"] == Outcome.DONE else data["outcome"]
+    ids = tuple(item["id"] for item in data.get("evidence", ()))
+    found = [item for item in map(incident.found, ids) if item]
+    parts = [f"Step {data['step']} {outcome}{took}{_because(data)}", _gathered(found)]
+    return ". ".join(part for part in parts if part), ids
+
+
+def _gathered(found: Sequence[Evidence]) -> str:
+    if len(found) == 1:
+        return f"{found[0].verdict.value.capitalize()}: {found[0].statement}"
+    counts = Counter(item.verdict for item in found)
+    told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    first = next((f": {item.statement}" for item in found if item.verdict is Verdict.SUPPORTS), "")
+    return f"Evidence: {told}{first}" if told else ""
+
+
+def _diagnosed(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"Diagnosis: {data['diagnosis']['statement']}", ()
+
+
+def _planned(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"Plan: {data['plan']['summary']}", ()
+
+
+def _will_retry(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"Step {data['step']} will be tried again{_because(data)}", ()
+
+
+def _skipped(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"Step {data['step']} skipped{_because(data)}", ()
+
+
+def _state_changed(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    words = STATE_WORDS.get(data["state"], str(data["state"]))
+    return f"Incident {words}{_because(data)}", ()
+
+
+def _approved(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    approval = data["approval"]
+    return f"Plan {str(approval['plan_digest'])[:19]} approved by {approval['by']}", ()
+
+
+def _because(data: Mapping[str, Any]) -> str:
+    return f": {data['reason']}" if data.get("reason") else ""
+
+
+_TOLD = {
+    "received": _received,
+    "step_finished": _finished,
+    "diagnosed": _diagnosed,
+    "planned": _planned,
+    "step_will_retry": _will_retry,
+    "step_skipped": _skipped,
+    "state_changed": _state_changed,
+    "approved": _approved,
+}
