@@ -76,6 +76,10 @@ class DataError(TriageError):
     pass
 
 
+class EmptyWindow(DataError):
+    pass
+
+
 class Unmeasurable(TriageError):
     pass
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from triage.errors import EmptyWindow
 from triage.incident import Source, Window
 from triage.reading.windows import WindowRead
 from triage.step import Context, unmeasured
@@ -31,9 +32,13 @@ def _read(ctx: Context, read: WindowRead) -> tuple[np.ndarray, Source]:
         unmeasured("labels can't be joined to served rows", hint="name the key column of both datasets in triage.yaml")
     assert read.window is not None
     patience = max(2 * named.delay, LEAST_PATIENCE)
-    scan = ctx.ports.windows.scan(
-        labelled.name, Window(read.window.start, read.window.end + patience), [labelled.key, named.column]
-    )
+    arrived = Window(read.window.start, read.window.end + patience)
+    try:
+        scan = ctx.ports.windows.scan(labelled.name, arrived, [labelled.key, named.column])
+    except EmptyWindow:
+        return np.full(len(read.rows), np.nan), Source(
+            "dataset", labelled.name, labelled.version, window=arrived, rows=0
+        )
     wanted = pa.array(read.rows[served.key])
     parts = [batch.filter(pc.is_in(batch.column(0), value_set=wanted)) for batch in scan.batches()]
     if not any(part.num_rows for part in parts):

@@ -10,7 +10,7 @@ import pandas as pd
 from triage.codec import canonical, decode, digest
 from triage.drift.profile import WindowProfile, merge_all
 from triage.drift.scan import plan_edges, profile_batches
-from triage.errors import DataError, Refused, SourceUnavailable
+from triage.errors import DataError, EmptyWindow, Refused, SourceUnavailable
 from triage.incident import Source, Window
 from triage.reading.features import champion, features
 from triage.reading.sample import EvenSample
@@ -155,7 +155,10 @@ def _read(ctx: Context, window: Window, most: int) -> WindowRead | None:
     beside = (dataset.time, dataset.key, model.serving_log.prediction, model.serving_log.version)
     there = ctx.ports.windows.describe(dataset.name).columns
     columns = [name for name in dict.fromkeys((*edges.names, *(name for name in beside if name))) if name in there]
-    scan = ctx.ports.windows.scan(dataset.name, window, columns)
+    try:
+        scan = ctx.ports.windows.scan(dataset.name, window, columns)
+    except EmptyWindow:
+        return None
     sample = EvenSample(most, ctx.rng)
     profile = profile_batches(sample.watched(scan.batches()), edges)
     if not sample.seen:
