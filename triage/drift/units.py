@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MIN_MOVED = 0.03
+MIN_MOVED, MIN_PARTLY_EXPLAINED = 0.03, 0.5
 MAX_LEFT_NEAR, MAX_LEFT_FAR = 0.15, 0.3
 MIN_ROWS = 50
 
@@ -94,6 +94,8 @@ def find_unit_change(
         whole = share > 0.9
         allowed = MAX_LEFT_FAR if conversion.far and abs(conversion.offset) < 1 else MAX_LEFT_NEAR
         if share < MIN_MOVED or (not whole and not conversion.far) or left - 1.2 * noise > allowed * moved:
+            continue
+        if left > (1 - MIN_PARTLY_EXPLAINED) * moved:  # noise alone must not make a fit
             continue
         if best is None or left < best.left:
             best = UnitChange(conversion, 1.0 if whole else share, moved, left)

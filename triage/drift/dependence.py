@@ -1,0 +1,194 @@
+"""Features that lost their dependence on the others: shuffled rows, a stale join, the wrong entity. Marginals don't
+move.
+
+Spearman correlations of all pairs, compared between the windows by Fisher's z, and peeled off: the feature with the
+most broken ties is taken out first, so that its partners are not blamed for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from triage.drift.codes import as_floats, as_labels, evenly, is_number
+from triage.incident import Unmeasured
+
+Z_LIMIT, MIN_CHANGE = 8.0, 0.1
+MIN_ROWS, MAX_ROWS, MAX_FEATURES = 100, 20_000, 400
+HEALTHY_PARTS, HEALTHY_MARGIN = 6, 1.5
+SPEARMAN_VARIANCE = 1.06
+MOST_TIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenTie:
+    """One partner: the rank correlation with it before and after, and Fisher's z of the difference."""
+
+    partner: str
+    before: float
+    after: float
+    z: float
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenFeature:
+    """A feature whose ties broke. ``kept`` is the share of its healthy dependence that is left (1: all, 0: none)."""
+
+    feature: str
+    kept: float
+    broken_ties: int
+    ties: tuple[BrokenTie, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """``broken`` in the order peeled. ``z_limit`` is what a tie had to exceed: 8, or more where healthy windows vary
+    more."""
+
+    broken: tuple[BrokenFeature, ...]
+    z_limit: float
+    features_checked: int
+    unmeasured: tuple[Unmeasured, ...]
+
+
+def broken_dependence(
+    baseline: pd.DataFrame, current: pd.DataFrame, features: Sequence[str], *, design_effect: float = 1.0
+) -> Dependence:
+    """Compare the rank correlations of ``features`` between both frames.
+
+    Nulls count for neither feature of a pair. Categories are ranked by the baseline's mean rank of the number most tied
+    to them. ``design_effect`` divides the row counts where rows are clustered. At most 400 features and 20,000 evenly
+    spaced rows are read, so 2,000 features take bounded time; those left out are named as unmeasured. A tie must change
+    by more than |z| = 8, by 0.1 in correlation, and by half more than ties change between parts of the baseline itself.
+    """
+    usable = [name for name in features if name in baseline and name in current]
+    if min(len(baseline), len(current)) < MIN_ROWS or len(usable) < 2:
+        reason = (
+            f"{len(usable)} features, {len(baseline)} and {len(current)} rows; 2 and {MIN_ROWS} are needed at least"
+        )
+        return Dependence((), Z_LIMIT, 0, (Unmeasured("dependence between features", reason, "widen the window"),))
+    unmeasured = []
+    if len(usable) > MAX_FEATURES:
+        reason = f"{len(usable)} features; the ties of the first {MAX_FEATURES} were compared"
+        unmeasured.append(Unmeasured("dependence between features", reason, "put the important features first"))
+        usable = usable[:MAX_FEATURES]
+    before, now = _numbers(evenly(baseline, MAX_ROWS)[usable], evenly(current, MAX_ROWS)[usable])
+    old, old_n = _spearman(before)
+    new, new_n = _spearman(now)
+    z = _fisher(old, new, old_n, new_n, design_effect)
+    limit = max(Z_LIMIT, HEALTHY_MARGIN * _healthy_extreme(before, design_effect))
+    apart = (np.abs(z) > limit) & (np.abs(new - old) > MIN_CHANGE)
+    weight = np.where(apart, np.abs(z), 0.0)
+    alive = np.ones(len(usable), dtype=bool)
+    found = []
+    while (ties := apart & alive[:, None] & alive[None, :]).any():
+        # The most ties first, then the most weight. A pair that broke alone is blamed on the one with less left.
+        count, strength = ties.sum(axis=1), (weight * ties).sum(axis=1)
+        held = _kept(old, new, alive)
+        order = np.lexsort((held, -strength, -count))
+        worst = int(order[0])
+        partners = np.flatnonzero(ties[worst])
+        partners = partners[np.argsort(-np.abs(z[worst, partners]))]
+        named = tuple(
+            BrokenTie(usable[i], float(old[worst, i]), float(new[worst, i]), float(z[worst, i])) for i in partners
+        )
+        found.append(BrokenFeature(usable[worst], float(held[worst]), len(partners), named[:MOST_TIES]))
+        alive[worst] = False
+    return Dependence(tuple(found), limit, len(usable), tuple(unmeasured))
+
+
+def _kept(old: np.ndarray, new: np.ndarray, alive: np.ndarray) -> np.ndarray:
+    """Per feature, the projection of its current ties on its healthy ties, among features not yet peeled off."""
+    mask = alive[None, :] & ~np.eye(len(old), dtype=bool)
+    total = (old**2 * mask).sum(axis=1)
+    kept: np.ndarray = np.clip((old * new * mask).sum(axis=1) / np.maximum(total, 1e-12), 0.0, 1.0)
+    return kept
+
+
+def _numbers(before: pd.DataFrame, now: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Float arrays of shape (n, k) and (m, k): numbers and times as they are, categories by their mean rank of a
+    number."""
+    values, values_now = np.full(before.shape, np.nan), np.full(now.shape, np.nan)
+    textual = []
+    for i, name in enumerate(before):
+        old, new = before[name], now[name]
+        if _ordered(old) and _ordered(new):
+            values[:, i], values_now[:, i] = as_floats(old), as_floats(new)
+        else:
+            textual.append(i)
+    numeric = [i for i in range(len(before.columns)) if i not in set(textual)]
+    ranks = np.column_stack([_ranks(values[:, i]) for i in numeric]) if numeric else np.empty((len(before), 0))
+    for i in textual:
+        positions, labels = as_labels(before.iloc[:, i])
+        positions_now, labels_now = as_labels(now.iloc[:, i])
+        place = {label: j for j, label in enumerate(labels)}
+        order = _category_order(positions, len(labels), ranks)
+        values[:, i] = np.append(order, np.nan)[positions]
+        table = np.array([*(order[place[label]] if label in place else np.nan for label in labels_now), np.nan])
+        values_now[:, i] = table[positions_now]
+    return values, values_now
+
+
+def _ordered(values: pd.Series) -> bool:
+    return is_number(values) or pd.api.types.is_datetime64_any_dtype(values.dtype)
+
+
+def _category_order(positions: np.ndarray, size: int, ranks: np.ndarray) -> np.ndarray:
+    """A number per category: its mean rank of the number that differs most between categories, else its frequency."""
+    present = positions >= 0
+    counts = np.bincount(positions[present], minlength=size)
+    best, order = 0.0, counts.astype(float)
+    for column in ranks.T[:60]:
+        means = np.bincount(positions[present], weights=column[present], minlength=size) / np.maximum(counts, 1)
+        spread = float((counts * means**2).sum() / max(counts.sum(), 1)) - size / max(counts.sum(), 1)
+        if spread > best:
+            best, order = spread, means
+    return order
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks with mean 0 and variance 1 among the values that are there, 0 for NaN."""
+    result = np.zeros(len(values))
+    present = ~np.isnan(values)
+    if present.sum() > 1:
+        ranked = rankdata(values[present])
+        spread = ranked.std()
+        result[present] = (ranked - ranked.mean()) / spread if spread > 0 else 0.0
+    return result
+
+
+def _spearman(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rank correlations and pair counts, both of shape (k, k). A pair without variance has correlation NaN."""
+    present = (~np.isnan(values)).astype(float)
+    ranks = np.column_stack([_ranks(column) for column in values.T])
+    pairs = present.T @ present
+    squares = (ranks**2).T @ present
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = (ranks.T @ ranks) / np.sqrt(squares * squares.T)
+    return np.clip(correlation, -0.9999, 0.9999), pairs
+
+
+def _fisher(old: np.ndarray, new: np.ndarray, old_n: np.ndarray, new_n: np.ndarray, design_effect: float) -> np.ndarray:
+    """Fisher's z of the difference of two Spearman correlations (Fieller, Hartley and Pearson 1957); 0 where
+    unknown."""
+    enough = (old_n > MIN_ROWS / 2) & (new_n > MIN_ROWS / 2)
+    variance = SPEARMAN_VARIANCE * design_effect * (1 / np.maximum(old_n - 3, 1) + 1 / np.maximum(new_n - 3, 1))
+    z = np.where(enough, (np.arctanh(new) - np.arctanh(old)) / np.sqrt(variance), 0.0)
+    np.fill_diagonal(z, 0.0)
+    return np.nan_to_num(z)
+
+
+def _healthy_extreme(values: np.ndarray, design_effect: float) -> float:
+    """The median, over consecutive parts of the baseline, of the largest |z| of any tie against the rest of it."""
+    parts = np.array_split(np.arange(len(values)), HEALTHY_PARTS)
+    if len(parts[0]) < MIN_ROWS:
+        return 0.0
+    extremes = []
+    for part in parts:
+        rest = np.setdiff1d(np.arange(len(values)), part)
+        one, other = _spearman(values[part]), _spearman(values[rest])
+        z = _fisher(other[0], one[0], other[1], one[1], design_effect)
+        extremes.append(float(np.abs(np.where(np.abs(one[0] - other[0]) > MIN_CHANGE, z, 0.0)).max()))
+    return float(np.median(extremes))
