@@ -88,8 +88,7 @@ def difference_sequence(
     variance = design_effect * (champion.variance / champion.n + challenger.variance / challenger.n)
     if variance == 0:
         return SequentialTest(Interval(difference, -np.inf, np.inf, confidence), 1.0, champion.n, challenger.n)
-    wide, alpha = variance + effect**2, 1 - confidence
-    width = float(np.sqrt(variance * wide / effect**2 * np.log(wide / (variance * alpha**2))))
+    width, wide = mixture_width(variance, effect, confidence), variance + effect**2
     log_p = 0.5 * np.log(wide / variance) - effect**2 * difference**2 / (2 * variance * wide)
     return SequentialTest(
         Interval(difference, difference - width, difference + width, confidence),
@@ -97,6 +96,12 @@ def difference_sequence(
         champion.n,
         challenger.n,
     )
+
+
+def mixture_width(variance: float, effect: float, confidence: float = 0.95) -> float:
+    """Half the width of a normal-mixture sequence around an estimate whose variance is ``variance`` now."""
+    wide = variance + effect**2
+    return float(np.sqrt(variance * wide / effect**2 * np.log(wide / (variance * (1 - confidence) ** 2))))
 
 
 def effect_for_look(variance: float, confidence: float = 0.95) -> float:
