@@ -1,0 +1,91 @@
+"""Healthy rows reweighted to another window's marginals, and whether the population moved or the feature alone did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_WEIGHT = 20.0
+UNDECIDED_ERROR = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Did the other features move as they would if ``feature``'s population had shifted?
+
+    ``followed`` is about 1 when they did (covariate drift), about 0 when they stayed (the feature alone is corrupted);
+    ``error`` is its standard error. With ``error`` above 0.4 nothing depends on the feature enough to tell.
+    """
+
+    feature: str
+    followed: float
+    error: float
+
+    @property
+    def decided(self) -> bool:
+        return self.error <= UNDECIDED_ERROR
+
+    @property
+    def covariate_drift(self) -> bool:
+        return self.followed > 0.5
+
+
+def rake(codes: Sequence[np.ndarray], targets: Sequence[np.ndarray], *, rounds: int = 15) -> np.ndarray:
+    """Weights of shape (n,), mean 1, whose weighted marginal of each of ``codes`` is the target share.
+
+    Iterative proportional fitting (Deming and Stephan 1940), each weight at most 20. A code without healthy rows can't
+    be reached; its share is left out.
+    """
+    weights = np.ones(len(codes[0]))
+    for _ in range(rounds if len(codes) > 1 else 1):
+        for code, target in zip(codes, targets, strict=True):
+            mass = np.bincount(code, weights=weights, minlength=len(target))[: len(target)]
+            reachable = np.where(mass > 0, target, 0.0)
+            total = reachable.sum()
+            if total <= 0:
+                continue
+            factor = np.divide(reachable / total * mass.sum(), mass, out=np.ones_like(mass), where=mass > 0)
+            weights = np.minimum(weights * factor[code], MAX_WEIGHT)
+    total = float(weights.sum())
+    return weights * len(weights) / total if total > 0 else np.ones(len(weights))
+
+
+def shares(codes: np.ndarray, size: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Share of each code, shape (size,)."""
+    total = len(codes) if weights is None else float(weights.sum())
+    return np.bincount(codes, weights=weights, minlength=size)[:size] / max(total, 1e-12)
+
+
+def effective_rows(weights: np.ndarray) -> float:
+    """Kish's effective sample size."""
+    return float(weights.sum() ** 2 / max(float(np.square(weights).sum()), 1e-12))
+
+
+def switch(
+    feature: str,
+    weights: np.ndarray,
+    healthy: Sequence[np.ndarray],
+    current: Sequence[np.ndarray],
+    sizes: Sequence[int],
+) -> Switch:
+    """Regress the other features' moves on the moves that ``weights`` (of ``feature`` alone) predict for them.
+
+    ``healthy`` and ``current`` hold the codes of the other features, each of shape (n,) and (m,). Generalised least
+    squares with multinomial variances; the noise that weighting adds is taken off the predicted moves.
+    """
+    n, m = len(weights), len(current[0]) if current else 0
+    if not healthy or not m:
+        return Switch(feature, 0.0, np.inf)
+    noise_per_cell = max(1 / effective_rows(weights) - 1 / n, 0.0)
+    product = power = noise = 0.0
+    for before, now, size in zip(healthy, current, sizes, strict=True):
+        p, q, moved = shares(before, size), shares(now, size), shares(before, size, weights)
+        used = p * n >= 5
+        predicted, seen = (moved - p)[used], (q - p)[used]
+        product += float((predicted * seen / p[used]).sum())
+        power += float((predicted**2 / p[used]).sum())
+        noise += noise_per_cell * max(int(used.sum()) - 1, 0)
+    signal = max(power - noise, 0.0)
+    if signal <= 0:
+        return Switch(feature, 0.0, np.inf)
+    return Switch(feature, product / signal, float(np.sqrt(power * (1 / n + 1 / m))) / signal)
