@@ -204,12 +204,12 @@ def test_an_unknown_incident_gets_the_nearest_name(journal: Journal) -> None:
         journal.read("recomender-1")
 
 
-def test_milestones_list_newest_first_without_evidence(journal: Journal) -> None:
+def test_a_list_of_incidents_is_newest_first(journal: Journal) -> None:
     ids = [receive(journal) for _ in range(3)]
     journal.append(ids[0], [started("kpi"), Entry("state_changed", {"state": "closed", "reason": "done"})])
-    found = journal.milestones(2)
+    found = journal.summaries(2)
     assert [incident.id for incident in found] == [ids[2], ids[1]]
-    assert [incident.state for incident in journal.milestones()] == ["open", "open", "closed"]
+    assert [incident.state for incident in journal.summaries()] == ["open", "open", "closed"]
 
 
 KINDS = st.sampled_from(

@@ -1,10 +1,9 @@
-"""Frozen dataclasses to JSON values and back, by their annotations.
+"""Dataclasses and named tuples to JSON values and back, by their annotations. Imports next to nothing.
 
 JSON is canonical: keys sorted, no spaces, floats as Python prints them; NaN and infinity become null, because JSON has
 neither. Times are RFC 3339 in UTC.
 """
 
-import dataclasses
 import enum
 import hashlib
 import json
@@ -29,8 +28,10 @@ def encode(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
         return format_time(value)
-    if dataclasses.is_dataclass(value):
-        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: encode(getattr(value, name)) for name in value.__dataclass_fields__}
+    if hasattr(value, "_asdict"):
+        return {name: encode(item) for name, item in value._asdict().items()}
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -83,7 +84,7 @@ def _decode(hint: Any, data: Any) -> Any:
         return tuple(_decode(argument, item) for argument, item in zip(arguments, data, strict=True))
     if origin is not None and issubclass(origin, Mapping):
         return {key: _decode(get_args(hint)[1], item) for key, item in data.items()}
-    if dataclasses.is_dataclass(hint):
+    if hasattr(hint, "__dataclass_fields__"):
         hints = _hints(typing.cast(type, hint))
         return hint(**{key: _decode(hints[key], item) for key, item in data.items() if key in hints})  # type: ignore[operator]
     if isinstance(hint, type) and issubclass(hint, enum.Enum):

@@ -3,26 +3,24 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from triage.errors import JournalError, NotFound
-from triage.incident import Alert, Event, Incident, State, Window
-from triage.journal import LEASE_LENGTH, Chain, Entry, Journal, Lease
-from triage.ports import Clock
+from triage.journal import LEASE_LENGTH, Chain, Entry, Journal, Lease, Summary
 
 if TYPE_CHECKING:
     from triage.catalog import Catalog
+    from triage.incident import Alert, Event, Incident, Window
     from triage.playbook import Playbook
+    from triage.ports import Clock
     from triage.step import Ports
 
 Progress = Callable[[str], None]
 DEFAULT_PLAYBOOK = "model_quality_drop"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The incident an alert belongs to, and whether the alert opened it."""
 
     incident: str
@@ -32,26 +30,26 @@ class Receipt:
 class Desk:
     """One journal, and the way to reach what its catalogues name (``connect``)."""
 
-    def __init__(self, home: Path, clock: Clock, connect: "Callable[[Catalog], Ports]") -> None:
+    def __init__(self, home: Path, clock: "Clock", connect: "Callable[[Catalog], Ports]") -> None:
         self.home = home
         self._clock = clock
         self._connect = connect
         self.journal = Journal(home / "journal.db", clock)
 
-    def incidents(self, limit: int | None = None) -> tuple[Incident, ...]:
-        """Newest first, without their steps and evidence."""
-        return self.journal.milestones(limit)
+    def incidents(self, limit: int | None = None) -> tuple[Summary, ...]:
+        """Newest first, at most ``limit``."""
+        return self.journal.summaries(limit)
 
-    def incident(self, incident: str) -> Incident:
+    def incident(self, incident: str) -> "Incident":
         """Raises NotFound."""
         return self.journal.read(incident)
 
-    def events(self, incident: str) -> tuple[Event, ...]:
+    def events(self, incident: str) -> "tuple[Event, ...]":
         return self.journal.events(incident)
 
     def newest(self) -> str:
         """The id of the incident that was opened last. Raises NotFound."""
-        newest = self.journal.milestones(1)
+        newest = self.journal.summaries(1)
         if not newest:
             raise NotFound("there is no incident yet", hint="'triage demo' makes one, 'triage run MODEL' starts one")
         return newest[0].id
@@ -73,13 +71,14 @@ class Desk:
         return render_terminal(self.incident(incident), self.events(incident), colour=colour)
 
     def receive(
-        self, alert: Alert, catalog: "Catalog", *, playbook: str | None = None, window: Window | None = None
+        self, alert: "Alert", catalog: "Catalog", *, playbook: str | None = None, window: "Window | None" = None
     ) -> Receipt:
         """Open an incident for ``alert``; an alert with a fingerprint that was received before finds its first one.
 
         ``window`` is the span in which the model got worse; by default the model's incident length up to the alert.
         Raises NotFound for an unknown model or playbook, ConfigError for a faulty playbook.
         """
+        from triage.incident import Window
         from triage.playbook import Playbook, find
 
         model = catalog.model(alert.model)
@@ -93,7 +92,7 @@ class Desk:
         incident, opened = self.journal.receive(alert, window, name, checked.document.text, snapshot, run_key)
         return Receipt(incident, opened)
 
-    def advance(self, incident: str, progress: Progress = lambda line: None) -> Incident:
+    def advance(self, incident: str, progress: Progress = lambda line: None) -> "Incident":
         """Work on ``incident`` until it is finished or waits for someone; what was finished before is not done again.
 
         Raises LeaseHeld while another process does.
@@ -116,7 +115,7 @@ class Desk:
         catalog: "Catalog",
         ports: "Ports",
         progress: Progress,
-    ) -> Incident:
+    ) -> "Incident":
         from triage import engine
         from triage.scope import Scope
 
@@ -164,14 +163,3 @@ class Desk:
             thread.join()
             with suppress(JournalError):
                 self.journal.release(lease)
-
-
-EXIT_CODES = {
-    State.CLOSED: 0,
-    State.ABORTED: 0,
-    State.OPEN: 3,
-    State.WAITING_FOR_APPROVAL: 3,
-    State.NEEDS_PERSON: 4,
-    State.FAILED: 1,
-}
-"""What a headless run of an incident exits with, by where it stands."""

@@ -14,9 +14,8 @@ TriageError
 └── StepFailed            a step failed in a way that retrying may mend
 """
 
-import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class TriageError(Exception):
@@ -37,8 +36,7 @@ class UsageError(TriageError):
     exit_code = 2
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Fault:
+class Fault(NamedTuple):
     """One fault in a document that a person wrote: where it stands, what is wrong, what to do."""
 
     file: str
@@ -106,6 +104,8 @@ class StepFailed(TriageError):
 
 def near(word: str, known: Iterable[str], *, listing: str = "") -> str:
     """A hint that names the nearest known word: ``did you mean 'rollback_model'?`` plus where to see them all."""
+    import difflib  # rarely needed, and every command imports this file
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     suggestion = f"did you mean '{close[0]}'?" if close else ""
     return " ".join(part for part in (suggestion, listing) if part)

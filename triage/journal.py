@@ -7,47 +7,57 @@ disk (WAL, fsync) before it returns, so a killed process leaves whole events or 
 import hashlib
 import json
 import os
-import socket
 import sqlite3
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from triage.codec import canonical, format_time, parse_time
 from triage.errors import JournalError, JournalTampered, LeaseHeld, NotFound, near
-from triage.incident import Alert, Event, Incident, Window, fold
-from triage.ports import Clock
+
+if TYPE_CHECKING:
+    from triage.incident import Alert, Event, Incident, Window
+    from triage.ports import Clock
 
 SCHEMA_VERSION = 1
 LEASE_LENGTH = timedelta(seconds=30)
-MILESTONES = ("received", "diagnosed", "planned", "state_changed", "approved")
-"""The kinds of event that a list of incidents needs; the rest are read only when one is opened."""
-
 _SCHEMA = Path(__file__).with_suffix(".sql")
+_SUMMARIES = Path(__file__).with_name("summaries.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An event about to be written."""
 
     kind: str
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The right to execute one incident, until it runs out or is released."""
 
     incident: str
     holder: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Summary(NamedTuple):
+    """One line of a list of incidents. Times are RFC 3339; ``probability`` is of the first cause, which is None before
+    there is a diagnosis."""
+
+    id: str
+    model: str
+    alert: str
+    opened: str
+    updated: str
+    state: str
+    reason: str
+    cause: str | None
+    subject: str | None
+    probability: float | None
+
+
+class Chain(NamedTuple):
     """A verified chain: how many events, and the hash of the last one (what a report quotes)."""
 
     incident: str
@@ -58,7 +68,7 @@ class Chain:
 class Journal:
     """An open journal. Not shared between threads: each opens its own."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: "Clock") -> None:
         self.path = path
         self._clock = clock
         with self._explained("open"):
@@ -70,7 +80,13 @@ class Journal:
         self._db.close()
 
     def receive(
-        self, alert: Alert, window: Window, playbook: str, playbook_body: str, catalog_body: str, run_key: str | None
+        self,
+        alert: "Alert",
+        window: "Window",
+        playbook: str,
+        playbook_body: str,
+        catalog_body: str,
+        run_key: str | None,
     ) -> tuple[str, bool]:
         """Open an incident for ``alert`` and snapshot the playbook and catalogue it will run with.
 
@@ -97,14 +113,14 @@ class Journal:
             self._append(incident, [Entry("received", received)])
         return incident, True
 
-    def append(self, incident: str, entries: Sequence[Entry], lease: Lease | None = None) -> tuple[Event, ...]:
-        """Write ``entries`` together, or none of them; with a ``lease``, only while it is still held (else LeaseHeld)."""
+    def append(self, incident: str, entries: Sequence[Entry], lease: Lease | None = None) -> "tuple[Event, ...]":
+        """Write ``entries`` together, or none of them; with a ``lease``, only while it is held (else LeaseHeld)."""
         with self._writing():
             if lease is not None:
                 self._hold(lease)
             return self._append(incident, entries)
 
-    def events(self, incident: str) -> tuple[Event, ...]:
+    def events(self, incident: str) -> "tuple[Event, ...]":
         """All events of ``incident``, oldest first. Raises NotFound."""
         rows = self._rows("WHERE incident = ? ORDER BY seq", (incident,))
         if not rows:
@@ -115,8 +131,10 @@ class Journal:
             )
         return rows
 
-    def read(self, incident: str) -> Incident:
+    def read(self, incident: str) -> "Incident":
         """The incident as its events tell it. Raises NotFound."""
+        from triage.incident import fold
+
         found = fold(self.events(incident))
         if found is None:
             raise JournalError(
@@ -124,17 +142,10 @@ class Journal:
             )
         return found
 
-    def milestones(self, limit: int | None = None) -> tuple[Incident, ...]:
-        """Every incident, newest first, read from its milestones alone: without steps and evidence."""
-        ids = [
-            row[0] for row in self._db.execute("SELECT id FROM incidents ORDER BY rowid DESC LIMIT ?", (limit or -1,))
-        ]
-        grouped: dict[str, list[Event]] = {incident: [] for incident in ids}
-        marks = ", ".join("?" * len(MILESTONES))
-        for event in self._rows(f"WHERE kind IN ({marks}) ORDER BY incident, seq", MILESTONES):
-            if event.incident in grouped:
-                grouped[event.incident].append(event)
-        return tuple(incident for events in grouped.values() if (incident := fold(events)) is not None)
+    def summaries(self, limit: int | None = None) -> tuple[Summary, ...]:
+        """Every incident, newest first, at most ``limit``: read from a few events of each, without evidence."""
+        with self._explained("read"):
+            return tuple(Summary(*row) for row in self._db.execute(_SUMMARIES.read_text(), (limit or -1,)))
 
     def document(self, digest: str) -> str:
         """The body of a snapshot. Raises JournalTampered when it no longer has its digest."""
@@ -177,7 +188,7 @@ class Journal:
     def acquire(self, incident: str) -> Lease:
         """Become the executor of ``incident``. Raises LeaseHeld while another living process is."""
         now = self._clock.now()
-        lease = Lease(incident, uuid.uuid4().hex)
+        lease = Lease(incident, os.urandom(16).hex())
         with self._writing():
             held = self._db.execute("SELECT host, pid, until FROM leases WHERE incident = ?", (incident,)).fetchone()
             if held and not _lapsed(*held, now=now):
@@ -187,7 +198,7 @@ class Journal:
                 )
             self._db.execute(
                 "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)",
-                (incident, lease.holder, socket.gethostname(), os.getpid(), format_time(now + LEASE_LENGTH)),
+                (incident, lease.holder, _host(), os.getpid(), format_time(now + LEASE_LENGTH)),
             )
         return lease
 
@@ -223,11 +234,13 @@ class Journal:
                     self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         self._db.execute("PRAGMA synchronous = FULL")
 
-    def _append(self, incident: str, entries: Sequence[Entry]) -> tuple[Event, ...]:
+    def _append(self, incident: str, entries: Sequence[Entry]) -> "tuple[Event, ...]":
         last = self._db.execute(
             "SELECT seq, at, hash FROM events WHERE incident = ? ORDER BY seq DESC LIMIT 1", (incident,)
         ).fetchone()
         seq, latest, previous = last or (0, "", _genesis(incident))
+        from triage.incident import Event
+
         written = []
         for entry in entries:
             seq += 1
@@ -244,7 +257,9 @@ class Journal:
             previous = link
         return tuple(written)
 
-    def _rows(self, where: str, values: Iterable[Any]) -> tuple[Event, ...]:
+    def _rows(self, where: str, values: Iterable[Any]) -> "tuple[Event, ...]":
+        from triage.incident import Event
+
         with self._explained("read"):
             cursor = self._db.execute(
                 f"SELECT incident, seq, at, kind, data, previous, hash FROM events {where}", tuple(values)
@@ -305,7 +320,7 @@ def _lapsed(host: str, pid: int, until: str, *, now: datetime) -> bool:
     """Whether a lease has run out, or its holder on this host is gone."""
     if parse_time(until) < now:
         return True
-    if host != socket.gethostname():
+    if host != _host():
         return False
     try:
         os.kill(pid, 0)
@@ -314,6 +329,12 @@ def _lapsed(host: str, pid: int, until: str, *, now: datetime) -> bool:
     except PermissionError:
         return False
     return False
+
+
+def _host() -> str:
+    import socket  # needed only where an incident is executed, and every command imports this file
+
+    return socket.gethostname()
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ CREATE TABLE events (
     incident TEXT NOT NULL REFERENCES incidents (id), seq INTEGER NOT NULL, at TEXT NOT NULL, kind TEXT NOT NULL,
     data TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (incident, seq)
 );
-CREATE INDEX milestones ON events (kind, incident, seq);
+CREATE INDEX by_kind ON events (incident, kind, seq);
 CREATE TABLE documents (digest TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE leases (
     incident TEXT PRIMARY KEY, holder TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, until TEXT NOT NULL

@@ -18,9 +18,7 @@ def home() -> Path:
     chosen = os.environ.get("TRIAGE_HOME")
     if chosen:
         return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_state_path("triage"))
+    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "triage"
 
 
 def open_desk() -> Desk:

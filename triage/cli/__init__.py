@@ -7,8 +7,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
+from triage import __version__
 from triage.cli import config, demo, incidents, playbooks, run
 from triage.cli.output import complain
 from triage.errors import TriageError
@@ -27,8 +27,8 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"triage {version('triage')}")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    top.add_argument("--version", action="version", version=f"triage {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", prog="triage", required=True)
     for group in (run, incidents, demo, config, playbooks):
         group.add_to(commands)
     return top

@@ -12,7 +12,7 @@ from triage.errors import UsageError
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     group = commands.add_parser("config", help="write, check and describe the catalogue, triage.yaml")
-    actions = group.add_subparsers(metavar="ACTION", required=True)
+    actions = group.add_subparsers(metavar="ACTION", prog="triage config", required=True)
 
     command = actions.add_parser("init", help="write a commented starter")
     command.add_argument("path", nargs="?", type=Path, default=Path("triage.yaml"), metavar="FILE")

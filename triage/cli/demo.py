@@ -5,10 +5,8 @@ import sys
 from typing import Any
 
 from triage.cli.common import json_flag
-from triage.cli.incidents import write_whole
+from triage.cli.incidents import open_desk, write_whole
 from triage.cli.output import progress, say
-from triage.incident import Alert
-from triage.wiring import home, open_desk
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -25,7 +23,9 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from triage.catalog import Catalog
+    from triage.incident import Alert
     from triage.lab.worlds import build
+    from triage.wiring import home
 
     world = build(arguments.world, home() / "worlds", seed=arguments.seed, progress=progress)
     desk = open_desk()

@@ -3,13 +3,15 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import json_flag
 from triage.cli.output import as_json, say, table
-from triage.desk import Desk
 from triage.errors import StepFailed
-from triage.wiring import open_desk
+
+if TYPE_CHECKING:
+    from triage.desk import Desk
+    from triage.journal import Summary
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -39,7 +41,14 @@ def _incident_argument(command: argparse.ArgumentParser) -> None:
     command.add_argument("incident", nargs="?", metavar="ID", help="the incident (default: the newest)")
 
 
-def chosen(desk: Desk, arguments: argparse.Namespace) -> str:
+def open_desk() -> "Desk":
+    """This user's desk; imported where a command needs one, so that help is instant."""
+    from triage.wiring import open_desk
+
+    return open_desk()
+
+
+def chosen(desk: "Desk", arguments: argparse.Namespace) -> str:
     """The incident that was asked for, or the newest one."""
     return arguments.incident or desk.newest()
 
@@ -48,29 +57,19 @@ def _incidents(arguments: argparse.Namespace) -> int:
     desk = open_desk()
     incidents = desk.incidents(arguments.limit)
     if arguments.json:
-        as_json([_row(incident) for incident in incidents])
+        as_json(incidents)
     elif not incidents:
         say("no incidents yet: 'triage demo' makes one, 'triage run MODEL' starts one")
     else:
-        rows = (_row(incident) for incident in incidents)
-        table(
-            ("ID", "OPENED", "STATE", "CAUSE", "ALERT"),
-            ((row["id"], row["opened"], row["state"], row["cause"], row["alert"]) for row in rows),
-        )
+        table(("ID", "OPENED", "STATE", "CAUSE", "ALERT"), map(_line, incidents))
     return 0
 
 
-def _row(incident: Any) -> dict[str, Any]:
-    cause = next(iter(incident.diagnosis.causes), None) if incident.diagnosis else None
-    named = f"{cause.kind}{f' {cause.subject}' if cause.subject else ''} {cause.probability:.0%}" if cause else "–"
-    return {
-        "id": incident.id,
-        "model": incident.model,
-        "opened": f"{incident.received_at:%Y-%m-%d %H:%M}",
-        "state": str(incident.state),
-        "cause": named,
-        "alert": incident.alert.name,
-    }
+def _line(summary: "Summary") -> tuple[str, ...]:
+    cause = "–"
+    if summary.cause is not None:
+        cause = f"{summary.cause}{f' {summary.subject}' if summary.subject else ''} {summary.probability or 0:.0%}"
+    return summary.id, summary.opened[:16].replace("T", " "), summary.state, cause, summary.alert
 
 
 def _show(arguments: argparse.Namespace) -> int:

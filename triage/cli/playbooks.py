@@ -11,7 +11,7 @@ from triage.errors import ConfigError, Fault
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     group = commands.add_parser("playbook", help="list, show and check playbooks")
-    actions = group.add_subparsers(metavar="ACTION", required=True)
+    actions = group.add_subparsers(metavar="ACTION", prog="triage playbook", required=True)
 
     command = actions.add_parser("list", help="the playbooks there are")
     json_flag(command)

@@ -3,15 +3,16 @@
 import argparse
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import catalog_flag, json_flag, load_catalog
-from triage.cli.incidents import chosen
+from triage.cli.incidents import chosen, open_desk
 from triage.cli.output import progress, say
-from triage.desk import EXIT_CODES, Desk
 from triage.errors import UsageError
-from triage.incident import Alert, Window
-from triage.wiring import open_desk
+
+if TYPE_CHECKING:
+    from triage.desk import Desk
+    from triage.incident import State, Window
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -35,6 +36,8 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from triage.incident import Alert
+
     catalog = load_catalog(arguments.catalog)
     desk = open_desk()
     at = arguments.at or (arguments.window.end if arguments.window else datetime.now(UTC))
@@ -49,14 +52,22 @@ def _resume(arguments: argparse.Namespace) -> int:
     return advance(desk, chosen(desk, arguments), as_document=arguments.json)
 
 
-def advance(desk: Desk, incident_id: str, *, as_document: bool) -> int:
+def advance(desk: "Desk", incident_id: str, *, as_document: bool) -> int:
     """Work on an incident, show it, and say with the exit code who is next."""
     incident = desk.advance(incident_id, progress)
     if as_document:
         print(desk.report(incident_id, "json"))
     else:
         print(desk.summary(incident_id, colour=sys.stdout.isatty()))
-    return EXIT_CODES[incident.state]
+    return exit_code(incident.state)
+
+
+def exit_code(state: "State") -> int:
+    """What a headless run exits with, by where its incident stands."""
+    from triage.incident import State
+
+    codes = {State.OPEN: 3, State.WAITING_FOR_APPROVAL: 3, State.NEEDS_PERSON: 4, State.FAILED: 1}
+    return codes.get(state, 0)
 
 
 def _time(text: str) -> datetime:
@@ -67,7 +78,9 @@ def _time(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _window(text: str) -> Window:
+def _window(text: str) -> "Window":
+    from triage.incident import Window
+
     start, slash, end = text.partition("/")
     if not slash:
         raise argparse.ArgumentTypeError("write a window as START/END, like 2026-11-02T00:00:00Z/2026-11-04T00:00:00Z")

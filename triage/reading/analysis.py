@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from triage.catalog import Direction, PerRow, Task
 from triage.drift.attribution import Attribution, Budget, attribute
@@ -13,7 +12,7 @@ from triage.drift.dependence import broken_dependence
 from triage.drift.fault import DataFault, FaultKind
 from triage.drift.losses import Loss, log_loss, squared_error
 from triage.drift.quality import QualityReport, find_faults
-from triage.errors import DataError, TriageError, Unmeasurable
+from triage.errors import TriageError, Unmeasurable
 from triage.reading import windows
 from triage.reading.features import champion, features
 from triage.reading.labels import labels

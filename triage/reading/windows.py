@@ -1,4 +1,4 @@
-"""One pass over a window: its profile, and an even sample of its rows; the baseline's profile stays with its version."""
+"""One pass over a window: its profile and an even sample of its rows. A baseline's profile stays with its version."""
 
 import json
 from dataclasses import dataclass
