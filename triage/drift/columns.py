@@ -18,7 +18,8 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """``values``: those that are not null, float64 of shape (n,), NaN and infinities among them. May view Arrow's memory."""
+    """``values``: those that are not null, float64 of shape (n,), NaN and infinities among them. May view Arrow's
+    memory."""
 
     values: np.ndarray
     nulls: int

@@ -38,10 +38,10 @@ class Kind(StrEnum):
 class FeatureSpec:
     """One feature and its bins.
 
-    Numbers: ``cuts`` are k+1 ascending cell ranks (`keys`) of ``(x - shift) * scale``; they make k bins, with one more on
-    either side for what lies beyond the baseline's range by over 10% of its span. ``atoms`` maps a bin to the value that fills it.
-    Categories: ``values`` are counted one by one; with ``open`` the baseline had more values than could be listed, so that a
-    value that isn't listed is not necessarily new. An unmeasured feature has its ``reason``.
+    Numbers: ``cuts`` are k+1 ascending cell ranks (`keys`) of ``(x - shift) * scale``; they make k bins, with one more
+    on either side for what lies beyond the baseline's range by over 10% of its span. ``atoms`` maps a bin to the value
+    that fills it. Categories: ``values`` are counted one by one; with ``open`` the baseline had more values than could
+    be listed, so that a value that isn't listed is not necessarily new. An unmeasured feature has its ``reason``.
     """
 
     name: str
@@ -164,7 +164,8 @@ def _scale(centred: np.ndarray) -> float:
 
 
 def _starts(mass: np.ndarray) -> np.ndarray:
-    """Ranks at which a bin starts: where another 1/`FINE_BINS` of the mass begins, and on both sides of a heavy cell."""
+    """Ranks at which a bin starts: where another 1/`FINE_BINS` of the mass begins, and on both sides of a heavy
+    cell."""
     occupied = np.flatnonzero(mass)
     before = np.cumsum(mass[occupied]) - mass[occupied]
     fresh = np.diff(np.floor(before * FINE_BINS + 1e-9), prepend=-1.0) > 0

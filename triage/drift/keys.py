@@ -1,8 +1,9 @@
 """Sixteen-bit keys that keep the order of numbers, so that a histogram of any column is one `bincount`.
 
 A centred and scaled value t is raised to t·|t|³ in single precision; the upper half of its bit pattern (sign, 8 bits of
-exponent, 7 of mantissa) is the key. The power stretches the mantissa: cells are 0.1–0.2% of |t| wide (512 to an octave),
-for |t| from 2⁻³¹ to 2³¹. Each step rounds monotonically, so a cell is an interval, and counts by cell are exact.
+exponent, 7 of mantissa) is the key. The power stretches the mantissa: cells are 0.1–0.2% of |t| wide (512 to an
+octave), for |t| from 2⁻³¹ to 2³¹. Each step rounds monotonically, so a cell is an interval, and counts by cell are
+exact.
 """
 
 import sys

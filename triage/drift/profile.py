@@ -1,7 +1,7 @@
 """The profile of a window: one small summary per feature, which merges exactly with that of any other window.
 
-Counts merge by addition, extremes by minimum and maximum, so merging is associative and commutative; the two moments are
-sums of floats, and therefore so up to rounding.
+Counts merge by addition, extremes by minimum and maximum, so merging is associative and commutative; the two moments
+are sums of floats, and therefore so up to rounding.
 """
 
 import json
@@ -24,10 +24,10 @@ FORMAT = 1
 class FeatureProfile:
     """What one window holds of one feature.
 
-    ``counts`` (int64): numbers by bin (`FeatureSpec.cuts`), categories by listed value. ``unseen`` counts the values that
-    aren't listed. ``sum_1`` and ``sum_2`` are sums of (x - shift) and its square over finite values; ``minimum`` and
-    ``maximum`` are of finite values. ``unread`` rows were in a column that is missing or can't be read as the kind the
-    baseline has; ``types`` names every column type that was met, ``reasons`` why rows were unread.
+    ``counts`` (int64): numbers by bin (`FeatureSpec.cuts`), categories by listed value. ``unseen`` counts the values
+    that aren't listed. ``sum_1`` and ``sum_2`` are sums of (x - shift) and its square over finite values; ``minimum``
+    and ``maximum`` are of finite values. ``unread`` rows were in a column that is missing or can't be read as the kind
+    the baseline has; ``types`` names every column type that was met, ``reasons`` why rows were unread.
     """
 
     spec: FeatureSpec
@@ -186,13 +186,17 @@ class WindowProfile:
     def _by_name(self) -> dict[str, FeatureProfile]:
         return {feature.name: feature for feature in self.features}
 
-    def merge(self, other: "WindowProfile") -> "WindowProfile":
-        """The profile of both windows' rows. Raises DataError when they were counted on different edges."""
+    def require_same_edges(self, other: "WindowProfile") -> None:
+        """Raises DataError when the two were counted on different edges."""
         if self.edges is not other.edges and self.edges.digest != other.edges.digest:
             raise DataError(
-                "two profiles with different bins can't be merged",
+                "two profiles with different bins can't be merged or compared",
                 hint="profile both windows with the edges of the same baseline",
             )
+
+    def merge(self, other: "WindowProfile") -> "WindowProfile":
+        """The profile of both windows' rows. Raises DataError when they were counted on different edges."""
+        self.require_same_edges(other)
         features = tuple(mine.merge(theirs) for mine, theirs in zip(self.features, other.features, strict=True))
         return replace(self, rows=self.rows + other.rows, features=features)
 

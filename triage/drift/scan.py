@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +17,14 @@ from triage.drift.keys import cell_keys
 from triage.drift.profile import FeatureProfile, WindowProfile, empty_feature, merge_all
 from triage.drift.tally import CAPACITY, Tally, trimmed
 
-Batch = pa.RecordBatch | pa.Table
+Batch: TypeAlias = pa.RecordBatch | pa.Table
 _SLICE_ROWS = 1 << 15
 _LARGEST = 1e300
 
 
 def plan_edges(sample: Batch, kinds: Mapping[str, Kind] | None = None, leave_out: Iterable[str] = ()) -> Edges:
-    """Plan the bins of every column of ``sample`` (some 20,000 to 200,000 rows of the baseline, not only its first hours).
+    """Plan the bins of every column of ``sample`` (some 20,000 to 200,000 rows of the baseline, not only its first
+    hours).
 
     ``kinds`` overrides what the column types suggest; ``leave_out`` names ids, timestamps and calendar features, which
     always drift. A column that can't be planned becomes an unmeasured feature with its reason.
