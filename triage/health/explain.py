@@ -1,0 +1,202 @@
+"""The verdict for the rung: did infrastructure change before or with the KPI, and enough to explain it?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+import numpy as np
+
+from triage.health.attribution import Attribution, attribute
+from triage.health.compare import Change, SignalVerdict, judge
+from triage.health.onset import Onset
+from triage.health.seasonal import baseline_for
+from triage.health.series import bounds
+from triage.incident import Verdict, Window
+from triage.ports import Series
+
+LEAST_R_SQUARED = 0.1
+MATERIAL_SHARE = 0.2
+CLOSE = timedelta(minutes=15)
+
+
+class Order(StrEnum):
+    """When a signal's change began, against the KPI's, both with their intervals."""
+
+    BEFORE = "before"
+    WITH = "with"
+    AFTER = "after"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One signal of the infrastructure: its series over window and history, and what `judge` said of it."""
+
+    series: Series
+    verdict: SignalVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A signal that changed for the worse. ``share`` is its part of the KPI's drop, None where that is not known."""
+
+    name: str
+    order: Order
+    share: float | None
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What infrastructure has to do with the drop. ``share`` and its interval are fractions of the KPI's shift."""
+
+    verdict: Verdict
+    statement: str
+    share: float | None = None
+    share_low: float | None = None
+    share_high: float | None = None
+    suspects: tuple[Suspicion, ...] = ()
+    steady: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
+    attribution: Attribution | None = None
+    hint: str = ""
+
+
+def explain(
+    kpi: Series,
+    signals: Sequence[Signal],
+    window: Window,
+    *,
+    kpi_verdict: SignalVerdict | None = None,
+    rng: np.random.Generator | None = None,
+) -> Explanation:
+    """Weigh ``signals`` against the change of ``kpi`` in ``window``; poor data ends as unmeasured or inconclusive.
+
+    - ``unmeasured``: no signal could be measured.
+    - ``refutes``: every signal was measured, and each is steady, or changed only after the KPI, or (by what healthy
+      history shows with an out-of-sample R² of at least 0.1) explains less than a fifth of the drop.
+    - ``supports``: one changed for the worse before or with the KPI, and explains at least a fifth; or it left the
+      range that history knows within a quarter of an hour of the KPI.
+    - ``inconclusive``: all else, above all when a signal that should be there is unmeasured.
+    """
+    rng = rng or np.random.default_rng(0)
+    gone = tuple(signal.verdict.name for signal in signals if signal.verdict.change is Change.UNMEASURED)
+    measured = [signal for signal in signals if signal.verdict.change is not Change.UNMEASURED]
+    steady = tuple(signal.verdict.name for signal in measured if not signal.verdict.is_worse)
+    worse = [signal for signal in measured if signal.verdict.is_worse]
+    hint = f"make {', '.join(gone)} measurable: see the reason beside each" if gone else ""
+    if not measured:
+        why = (
+            "no signal of the infrastructure is configured" if not signals else f"none of {len(gone)} signals has data"
+        )
+        return Explanation(Verdict.UNMEASURED, f"Infrastructure was not measured: {why}", unmeasured=gone, hint=hint)
+    kpi_verdict = kpi_verdict or judge(kpi, window, name="the KPI", rng=rng)
+    if not worse:
+        return _all_steady(steady, gone, measured, hint)
+    orders = [_order(signal.verdict.onset, kpi_verdict.onset) for signal in worse]
+    early = [signal for signal, order in zip(worse, orders, strict=True) if order is not Order.AFTER]
+    found = _attribution(kpi, early, window, rng) if early else "every change came after the KPI's"
+    suspects = _suspects(worse, orders, early, found)
+    share = found if isinstance(found, Attribution) and found.r_squared >= LEAST_R_SQUARED else None
+    verdict, statement = _weigh(suspects, early, share, found, kpi_verdict)
+    if verdict is Verdict.REFUTES and gone:
+        verdict = Verdict.INCONCLUSIVE
+        statement += f"; but {', '.join(gone)} could not be measured"
+    return Explanation(
+        verdict=verdict,
+        statement=statement,
+        share=share.share if share else None,
+        share_low=share.low if share else None,
+        share_high=share.high if share else None,
+        suspects=suspects,
+        steady=steady,
+        unmeasured=gone,
+        attribution=found if isinstance(found, Attribution) else None,
+        hint=hint,
+    )
+
+
+def _all_steady(steady: tuple[str, ...], gone: tuple[str, ...], measured: Sequence[Signal], hint: str) -> Explanation:
+    largest = max(measured, key=lambda signal: abs(signal.verdict.z or 0.0)).verdict
+    said = (
+        f"{len(steady)} of {len(steady) + len(gone)} infrastructure signals were measured and none got worse "
+        f"(largest departure: {largest.name}, {largest.z or 0.0:+.1f} robust sd)"
+    )
+    if gone:
+        said += f"; {', '.join(gone)} could not be measured"
+        return Explanation(Verdict.INCONCLUSIVE, said, steady=steady, unmeasured=gone, hint=hint)
+    return Explanation(Verdict.REFUTES, said, share=0.0, share_low=0.0, share_high=0.0, steady=steady)
+
+
+def _order(signal: Onset | None, kpi: Onset | None) -> Order:
+    if signal is None or kpi is None:
+        return Order.UNKNOWN
+    if signal.low > kpi.high:
+        return Order.AFTER
+    if signal.high < kpi.low:
+        return Order.BEFORE
+    return Order.WITH
+
+
+def _attribution(kpi: Series, signals: Sequence[Signal], window: Window, rng: np.random.Generator) -> Attribution | str:
+    start, end = bounds(window)
+    target = baseline_for(kpi, start, end)
+    if isinstance(target, str):
+        return f"the KPI has no baseline: {target}"
+    columns = [baseline_for(signal.series, start, end, step=target.step_seconds) for signal in signals]
+    ready = [column for column in columns if not isinstance(column, str)]
+    if len(ready) < len(columns):
+        return "a signal has no baseline"
+    on_grid = [np.interp(target.times, column.times, column.residual, left=np.nan, right=np.nan) for column in ready]
+    x = np.column_stack(on_grid)
+    share = max((signal.verdict.since_share for signal in signals), default=1.0)
+    since = max(1, round(share * target.current.size))
+    return attribute(target.history, x[: target.split], target.current[-since:], x[target.split :][-since:], rng)
+
+
+def _suspects(
+    worse: Sequence[Signal], orders: Sequence[Order], early: Sequence[Signal], found: Attribution | str
+) -> tuple[Suspicion, ...]:
+    parts: dict[str, float] = {}
+    if isinstance(found, Attribution) and found.r_squared >= LEAST_R_SQUARED:
+        parts = {signal.verdict.name: part for signal, part in zip(early, found.parts, strict=True)}
+    suspects = [
+        Suspicion(signal.verdict.name, order, parts.get(signal.verdict.name), signal.verdict.statement)
+        for signal, order in zip(worse, orders, strict=True)
+    ]
+    return tuple(sorted(suspects, key=lambda one: (one.order is Order.AFTER, -(one.share or 0.0))))
+
+
+def _weigh(
+    suspects: Sequence[Suspicion],
+    early: Sequence[Signal],
+    share: Attribution | None,
+    found: Attribution | str,
+    kpi: SignalVerdict,
+) -> tuple[Verdict, str]:
+    if not early:
+        first = suspects[0]
+        return Verdict.REFUTES, f"{first.statement}; the KPI had changed before, so this did not cause it"
+    lead = suspects[0]
+    if share is not None:
+        said = (
+            f"{lead.statement}; it predicts {share.share:.0%} of the KPI's drop ({share.low:.0%} to {share.high:.0%})"
+        )
+        if share.share >= MATERIAL_SHARE and share.low > 0:
+            return Verdict.SUPPORTS, said
+        if share.high < MATERIAL_SHARE and not share.extrapolated:
+            return Verdict.REFUTES, f"{said}: too little to explain it"
+        return Verdict.INCONCLUSIVE, said
+    close = next((signal.verdict for signal in early if _together(signal.verdict.onset, kpi.onset)), None)
+    why = found if isinstance(found, str) else f"history does not tie it to the KPI (R² {found.r_squared:.2f})"
+    if close is not None:
+        return Verdict.SUPPORTS, f"{close.statement}, together with the KPI; how much it explains is not known: {why}"
+    return Verdict.INCONCLUSIVE, f"{lead.statement}; whether that explains the KPI is not known: {why}"
+
+
+def _together(signal: Onset | None, kpi: Onset | None) -> bool:
+    """The signal began with the KPI or at most a quarter of an hour before it, intervals taken into account."""
+    if signal is None or kpi is None:
+        return False
+    return signal.low <= kpi.high and kpi.low - signal.high <= CLOSE
