@@ -42,7 +42,7 @@ class ParquetWindows:
 
         The dataset's time column comes as timestamps in UTC, text as dictionaries where the files hold it so. A column
         that only some of the files have is null in the others; one of several types has the type that holds them all.
-        Raises NotFound, EmptyWindow as far as statistics tell, and DataError when a file is broken or none has a column.
+        Raises NotFound, EmptyWindow as far as statistics tell, DataError when a file is broken or none has a column.
         """
         found = self._dataset(dataset)
         files = find_files(dataset, found.path)

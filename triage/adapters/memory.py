@@ -1,0 +1,206 @@
+"""Every port in memory, for rehearsals and tests: the same answers and refusals as the real ones, without a server."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from triage.adapters.parquet_times import inside
+from triage.adapters.recorded import on_grid
+from triage.errors import DataError, EmptyWindow, NotFound, SourceUnavailable, Unmeasurable, near
+from triage.incident import Source, Window
+from triage.ports import DatasetInfo, ModelVersion, RangeResult, Series
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_UTC = pa.timestamp("us", "UTC")
+
+
+class MemoryClock:
+    """A clock that stands still until someone sleeps."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+class MemoryMetrics:
+    """Answers by query. Raises SourceUnavailable for any other query."""
+
+    def __init__(self, answers: Mapping[str, Sequence[Series]]) -> None:
+        self._answers = answers
+
+    def range(self, query: str, window: Window, step_seconds: float) -> RangeResult:
+        if query not in self._answers:
+            raise SourceUnavailable(f"no answer to the query: {query}", hint=near(query, self._answers))
+        answer = [
+            (series.labels, list(zip(series.times.tolist(), series.values.tolist(), strict=True)))
+            for series in self._answers[query]
+        ]
+        return on_grid(query, window, step_seconds, answer)
+
+    def check(self) -> str:
+        return f"{len(self._answers)} queries in memory"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryDataset:
+    """``rows`` with the column ``time`` (timestamps; without a zone they are UTC)."""
+
+    rows: pa.Table
+    time: str
+    version: str = "memory"
+
+
+class MemoryWindows:
+    def __init__(self, datasets: Mapping[str, MemoryDataset]) -> None:
+        self._datasets = datasets
+
+    def describe(self, dataset: str) -> DatasetInfo:
+        found = self._dataset(dataset)
+        ends = pc.min_max(found.rows.column(found.time).cast(_UTC)).as_py()
+        return DatasetInfo(
+            name=dataset,
+            version=found.version,
+            columns={
+                name: str(type_) for name, type_ in zip(found.rows.schema.names, found.rows.schema.types, strict=True)
+            },
+            rows=found.rows.num_rows,
+            files=1,
+            first=ends["min"],
+            last=ends["max"],
+        )
+
+    def scan(self, dataset: str, window: Window | None, columns: Sequence[str] | None = None) -> "MemoryScan":
+        found = self._dataset(dataset)
+        names = list(columns) if columns is not None else found.rows.column_names
+        for name in names:
+            if name not in found.rows.column_names:
+                hint = near(name, found.rows.column_names, listing=f"columns: {', '.join(found.rows.column_names)}")
+                raise DataError(f"no column '{name}' in dataset '{dataset}'", hint=hint)
+        place = found.rows.column_names.index(found.time)
+        rows = found.rows.set_column(place, found.time, found.rows.column(found.time).cast(_UTC))
+        if window is not None:
+            rows = rows.filter(inside(rows.column(found.time), window))
+        if not rows.num_rows:
+            raise EmptyWindow(f"dataset '{dataset}' has no rows in {window}", hint="choose another window")
+        return MemoryScan(dataset, found.version, window, rows.select(names))
+
+    def _dataset(self, name: str) -> MemoryDataset:
+        if name not in self._datasets:
+            raise NotFound(f"no dataset '{name}'", hint=near(name, self._datasets))
+        return self._datasets[name]
+
+
+class MemoryScan:
+    def __init__(self, dataset: str, version: str, window: Window | None, rows: pa.Table) -> None:
+        self._dataset = dataset
+        self._version = version
+        self._window = window
+        self._rows = rows
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        yield from self._rows.to_batches()
+
+    def loads(self) -> Iterator[Callable[[], pa.RecordBatch]]:
+        return (partial(_same, batch) for batch in self._rows.to_batches())
+
+    @property
+    def source(self) -> Source:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self._rows.schema) as stream:
+            stream.write_table(self._rows.combine_chunks())
+        digest = f"xxh3:{xxhash.xxh3_128_hexdigest(sink.getvalue())}"
+        return Source("dataset", self._dataset, self._version, digest, self._window, self._rows.num_rows)
+
+
+def _same(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch
+
+
+@dataclass(slots=True)
+class _Kept:
+    version: ModelVersion
+    predict: "Callable[[pd.DataFrame], np.ndarray] | None"
+    artifacts: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPredictor:
+    version: ModelVersion
+    answer: "Callable[[pd.DataFrame], np.ndarray]"
+
+    def predict(self, rows: "pd.DataFrame") -> np.ndarray:
+        missing = [name for name in self.version.inputs or () if name not in rows.columns]
+        if missing:
+            raise Unmeasurable(f"rows lack {', '.join(missing)}, which the model needs")
+        return np.asarray(self.answer(rows), dtype=np.float64)
+
+
+class MemoryRegistry:
+    """Versions that were `add`-ed, with aliases, tags and artifacts."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, dict[str, _Kept]] = {}
+
+    def add(self, version: ModelVersion, predict: "Callable[[pd.DataFrame], np.ndarray] | None" = None) -> None:
+        """Register ``version``; its aliases move to it."""
+        versions = self._kept.setdefault(version.name, {})
+        for kept in versions.values():
+            rest = tuple(alias for alias in kept.version.aliases if alias not in version.aliases)
+            kept.version = replace(kept.version, aliases=rest)
+        versions[version.version] = _Kept(version, predict)
+
+    def champion(self, model: str, alias: str) -> ModelVersion:
+        known = {name: kept.version for kept in self._model(model).values() for name in kept.version.aliases}
+        if alias not in known:
+            raise NotFound(f"'{model}' has no alias '{alias}'", hint=near(alias, known))
+        return known[alias]
+
+    def version(self, model: str, version: str) -> ModelVersion:
+        return self._one(model, version).version
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        return tuple(kept.version for kept in reversed(self._model(model).values()))
+
+    def predictor(self, version: ModelVersion) -> MemoryPredictor:
+        kept = self._one(version.name, version.version)
+        if kept.predict is None:
+            raise Unmeasurable(f"'{version.name}' version {version.version} can't be loaded")
+        return MemoryPredictor(kept.version, kept.predict)
+
+    def load_artifact(self, version: ModelVersion, name: str) -> bytes | None:
+        return self._one(version.name, version.version).artifacts.get(name)
+
+    def save_artifact(self, version: ModelVersion, name: str, body: bytes) -> None:
+        self._one(version.name, version.version).artifacts[name] = body
+
+    def tag(self, version: ModelVersion, key: str, value: str) -> None:
+        kept = self._one(version.name, version.version)
+        kept.version = replace(kept.version, tags={**(kept.version.tags or {}), key: value})
+
+    def check(self) -> str:
+        return f"{len(self._kept)} models in memory"
+
+    def _model(self, model: str) -> dict[str, _Kept]:
+        if model not in self._kept:
+            raise NotFound(f"no registered model '{model}'", hint=near(model, self._kept))
+        return self._kept[model]
+
+    def _one(self, model: str, version: str) -> _Kept:
+        versions = self._model(model)
+        if version not in versions:
+            raise NotFound(f"'{model}' has no version {version}", hint=f"versions: {', '.join(versions)}")
+        return versions[version]
