@@ -88,7 +88,7 @@ class Budget:
     """``seconds`` of time, read from ``clock``, and how many healthy rows are replayed at most."""
 
     seconds: float = 30.0
-    rows: int = 4000
+    rows: int = 6000
     clock: Callable[[], float] = time.monotonic
 
 
@@ -171,9 +171,8 @@ def attribute(
 
     drop, undone = observed, dict[str, float]()
     if current_labels is not None:
-        incident = labelled(
-            current[list(features)], np.asarray(current_labels, np.float64), predict, loss, rng, budget.rows
-        )
+        now = np.asarray(current_labels, dtype=np.float64)
+        incident = labelled(current[inputs], now, predict, loss, rng, WIDER * budget.rows)
         if incident is None:
             unmeasured.append(
                 Unmeasured("undoing", "too few labels in the current window", "wait for labels to arrive")
