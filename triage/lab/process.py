@@ -39,11 +39,12 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def start(spec: Spec, log: Path, *, dies_with_us: bool = True) -> subprocess.Popen[bytes]:
-    """Start ``spec`` in a session of its own, with its words in ``log``.
+def start(spec: Spec, log: Path, *, dies_with_us: bool = True, keep_open: int | None = None) -> subprocess.Popen[bytes]:
+    """Start ``spec`` in a session of its own, in the folder of ``log``, where its words go.
 
     With ``dies_with_us`` the kernel kills it when the calling thread's process ends, however that ends (Linux; on
-    other systems `sweep` cleans up later). Call it from the main thread: the tie is to the thread.
+    other systems the next `up` or `down` cleans up). Call it from the main thread: the tie is to the thread.
+    ``keep_open`` is a file descriptor that the child inherits.
     """
     parent = os.getpid()
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" and dies_with_us else None
@@ -56,10 +57,12 @@ def start(spec: Spec, log: Path, *, dies_with_us: bool = True) -> subprocess.Pop
 
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as words:
-        return _popen(spec, words, tie)
+        return _popen(spec, words, tie, () if keep_open is None else (keep_open,), log.parent)
 
 
-def _popen(spec: Spec, words: IO[bytes], tie: Callable[[], None]) -> subprocess.Popen[bytes]:
+def _popen(
+    spec: Spec, words: IO[bytes], tie: Callable[[], None], inherited: tuple[int, ...], folder: Path
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         spec.argv,
         stdin=subprocess.DEVNULL,
@@ -68,6 +71,8 @@ def _popen(spec: Spec, words: IO[bytes], tie: Callable[[], None]) -> subprocess.
         env={**os.environ, **spec.environment},
         start_new_session=True,
         preexec_fn=tie,
+        pass_fds=inherited,
+        cwd=folder,
     )
 
 

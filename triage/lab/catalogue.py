@@ -1,0 +1,105 @@
+"""The lab's ``triage.yaml``: the world's model, watched by the lab's live servers."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from triage.lab.worlds.catalogued import write_catalog
+
+_SERVER = '{job="recommender",instance="champion"}'
+_LATENCY = f"sum by (le) (rate(inference_latency_seconds_bucket{_SERVER}[5m]))"
+_REQUESTS = f"sum(rate(inference_requests_total{_SERVER}[5m]))"
+_FAILED = 'sum(rate(inference_requests_total{job="recommender",instance="champion",code=~"5.."}[5m]))'
+KPI_QUERY = "sum(rate(conversions_total[5m])) / sum(rate(impressions_total[5m]))"
+
+
+def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta) -> None:
+    """Write the catalogue: data and registry in the lab's folder, metrics from ``prometheus_url``.
+
+    An incident in the lab is a quarter of an hour, so that one can be made, found and mended over a coffee.
+    """
+    document: dict[str, Any] = yaml.safe_load((world / "triage.yaml").read_text(encoding="utf-8"))
+    (model,) = document["models"].values()
+    document["prometheus"] = {"url": prometheus_url}
+    document["registry"] = {"uri": "sqlite:///world/mlflow.db"}
+    training = document["datasets"]["training"]
+    document["datasets"] = {
+        "impressions": {**document["datasets"]["impressions"], "path": "data/impressions", "version": "live"},
+        "conversions": {**document["datasets"]["conversions"], "path": "data/conversions", "version": "live"},
+        "pipeline": {**document["datasets"]["impressions"], "path": "data/reference", "version": "live"},
+        "training": {**training, "path": f"world/{training['path']}"},
+    }
+    model["kpi"] |= {"query": KPI_QUERY, "step": "1m"}
+    model["service_levels"] = _service_levels()
+    model["changes"] = [
+        'sum(changes(model_version_info{job="recommender"}[5m]))',
+        'sum(changes(container_restarts_total{container="champion"}[5m]))',
+    ]
+    model["labels"]["delay"] = f"{label_delay / timedelta(seconds=1):.0f}s"
+    model["reference"] = {"dataset": "pipeline"}
+    model["windows"] = {"incident": "15m", "healthy": "13d", "gap": "1h"}
+    write_catalog(path, "A shop's recommender on call, in a lab of real servers.", document)
+
+
+def _service_levels() -> list[dict[str, Any]]:
+    down, up = "lower_is_better", "higher_is_better"
+
+    def level(name: str, kind: str, query: str, direction: str, target: float, unit: str) -> dict[str, Any]:
+        entry = {"name": name, "kind": kind, "query": query, "direction": direction, "target": target, "unit": unit}
+        return {**entry, "step": "1m"}
+
+    return [
+        level("latency_p50", "latency", f"histogram_quantile(0.5, {_LATENCY})", down, 0.1, "seconds"),
+        level("latency_p99", "latency", f"histogram_quantile(0.99, {_LATENCY})", down, 0.25, "seconds"),
+        level("error_ratio", "errors", f"{_FAILED} / {_REQUESTS}", down, 0.005, "ratio"),
+        level("throughput", "throughput", _REQUESTS, up, 2.0, "requests/s"),
+        level("queue", "saturation", f"avg(avg_over_time(inference_queue_depth{_SERVER}[5m]))", down, 5.0, "requests"),
+        level(
+            "restarts",
+            "restarts",
+            'sum(changes(container_restarts_total{container="champion"}[5m]))',
+            down,
+            0.0,
+            "restarts",
+        ),
+        level("up", "up", f"min(up{_SERVER})", up, 1.0, "ratio"),
+        level(
+            "feature_freshness",
+            "freshness",
+            "max(time() - feature_store_last_success_timestamp_seconds)",
+            down,
+            300.0,
+            "seconds",
+        ),
+    ]
+
+
+def alert_rules() -> dict[str, Any]:
+    """Rules that page; each ratio has a rule beside it for the silence of no traffic and of a vanished target."""
+
+    def rule(name: str, expression: str, lasts: str, summary: str) -> dict[str, Any]:
+        labels = {"severity": "page", "model": "recommender"}
+        return {"alert": name, "expr": expression, "for": lasts, "labels": labels, "annotations": {"summary": summary}}
+
+    ratio = f"{_FAILED} / {_REQUESTS}"
+    return {
+        "groups": [
+            {
+                "name": "recommender",
+                "rules": [
+                    rule("ModelQualityDrop", f"{KPI_QUERY} < 0.09", "1m", "Conversion is below 9%."),
+                    rule(
+                        "InferenceSlow",
+                        f"histogram_quantile(0.99, {_LATENCY}) > 0.25",
+                        "30s",
+                        "p99 latency is above 250 ms.",
+                    ),
+                    rule("InferenceErrors", f"{ratio} > 0.01", "30s", "More than 1% of requests fail."),
+                    rule("InferenceAbsent", f"absent(up{_SERVER} == 1)", "30s", "The model server is gone."),
+                    rule("InferenceIdle", f"{_REQUESTS} < 0.2", "1m", "Hardly any requests arrive."),
+                ],
+            }
+        ]
+    }

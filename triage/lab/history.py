@@ -1,0 +1,113 @@
+"""The lab's past: the world's healthy log moved to the weeks before now, and the metrics it would have left.
+
+It is moved by whole weeks, so that weekdays and hours stay what they were.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from triage.lab.backfill import History
+from triage.lab.load import LoadSettings
+from triage.lab.model_server import FETCH_MEDIAN_SECONDS, FETCH_SIGMA, LATENCY_BUCKETS
+from triage.lab.worlds.story_rows import traffic
+from triage.lab.worlds.table import write_daily
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DAYS = 14
+CONTAINERS = ("champion", "challenger")
+_STEP_SECONDS = 60.0
+_INFERENCE_MEAN_SECONDS = 0.009
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What `move_logs` wrote. ``daily_rate`` maps days since 1970 to the share of impressions that converted."""
+
+    rows: int
+    shift: timedelta
+    daily_rate: dict[int, float]
+
+
+def move_logs(world: Path, data: Path, key: str, time: str, healthy_until: datetime, now: datetime) -> Moved:
+    """Write the `DAYS` before ``now`` of impressions and their labels under ``data``, one file a day each."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
+
+    weeks = math.ceil((now - healthy_until) / timedelta(weeks=1))
+    shift = timedelta(weeks=weeks)
+    first = now - timedelta(days=DAYS, hours=1) - shift
+    log = ds.dataset(world / "impressions", partitioning=None)
+    kept = log.to_table(
+        filter=(pc.field(time) >= pa.scalar(first)) & (pc.field(time) < pa.scalar(min(now - shift, healthy_until)))
+    )
+    labels = ds.dataset(world / "conversions", partitioning=None).to_table([key, "converted"])
+    at = pc.add(kept[time], pa.scalar(shift))
+    kept = kept.set_column(kept.schema.get_field_index(time), time, at.cast(kept.schema.field(time).type))
+    labels = (
+        kept.select([key, time]).join(labels, key, join_type="inner").rename_columns([key, "labelled_at", "converted"])
+    )
+    _by_day(kept.sort_by(time), time, data / "impressions")
+    _by_day(labels.sort_by("labelled_at"), "labelled_at", data / "conversions")
+    days = labels["labelled_at"].cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.int64()).to_numpy() // 86_400
+    converted = labels["converted"].to_numpy()
+    rate = {int(day): float(converted[days == day].mean()) for day in np.unique(days)}
+    return Moved(len(kept), shift, rate)
+
+
+def metrics(
+    moved: Moved, load: LoadSettings, version: str, now: datetime, rng: np.random.Generator
+) -> Iterator[History]:
+    """The series that the lab's servers would have exposed in the `DAYS` before ``now``."""
+    end = math.floor(now.timestamp() / _STEP_SECONDS) * _STEP_SECONDS
+    times = np.arange(end - DAYS * 86_400 - 3_600, end + 1, _STEP_SECONDS)
+    server = {"job": "recommender", "instance": "champion"}
+    shop = {"job": "shop", "instance": "shop"}
+
+    requests = rng.poisson(load.requests_per_second * _STEP_SECONDS * traffic(times))
+    draws = rng.lognormal(math.log(FETCH_MEDIAN_SECONDS), FETCH_SIGMA, 100_000)
+    draws += rng.gamma(4.0, _INFERENCE_MEAN_SECONDS / 4.0, len(draws))
+    below = np.zeros(len(times))
+    share = 0.0
+    for edge in LATENCY_BUCKETS:
+        reached = float((draws <= edge).mean())
+        left = requests - below
+        below = below + rng.binomial(left.astype(np.int64), min(1.0, (reached - share) / max(1 - share, 1e-9)))
+        share = reached
+        yield History("inference_latency_seconds_bucket", {**server, "le": f"{edge}"}, times, np.cumsum(below))
+    yield History("inference_latency_seconds_bucket", {**server, "le": "+Inf"}, times, np.cumsum(requests))
+    yield History("inference_latency_seconds_count", server, times, np.cumsum(requests))
+    yield History("inference_latency_seconds_sum", server, times, np.cumsum(requests * draws.mean()))
+    yield History("inference_requests_total", {**server, "code": "200"}, times, np.cumsum(requests))
+    yield History("inference_requests_total", {**server, "code": "500"}, times, np.zeros(len(times)))
+    in_flight = rng.poisson(requests / _STEP_SECONDS * draws.mean())
+    yield History("inference_queue_depth", server, times, in_flight)
+
+    impressions = requests * load.rows_per_request
+    usual = float(np.mean(list(moved.daily_rate.values())))
+    chance = np.array([moved.daily_rate.get(int(day), usual) for day in times // 86_400])
+    yield History("impressions_total", shop, times, np.cumsum(impressions))
+    yield History("labels_total", shop, times, np.cumsum(impressions))
+    yield History("conversions_total", shop, times, np.cumsum(rng.binomial(impressions, chance)))
+    refreshed = {**shop, "store": "profile_service"}
+    yield History(
+        "feature_store_last_success_timestamp_seconds", refreshed, times, times - rng.uniform(0, 60, len(times))
+    )
+    for one in (server, {**server, "instance": "challenger"}, shop):
+        yield History("up", one, times, np.ones(len(times)))
+    for container in CONTAINERS:
+        yield History("container_restarts_total", {**shop, "container": container}, times, np.zeros(len(times)))
+    version_of = {**server, "model": "recommender", "version": version}
+    yield History("model_version_info", version_of, times, np.ones(len(times)))
+
+
+def _by_day(table: "pa.Table", time: str, folder: Path) -> None:
+    write_daily(table, time, folder, row_group_rows=20_000)

@@ -1,0 +1,151 @@
+"""Everything that must lie in the lab's folder before its servers start, and which servers those are."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from triage.lab import alertmanager, backfill, binaries, catalogue, envoy, history, prometheus
+from triage.lab.folder import LabFolder
+from triage.lab.load import LoadSettings, label_delay
+from triage.lab.load import write_settings as write_load_settings
+from triage.lab.model_server import Settings
+from triage.lab.model_server import write_settings as write_server_settings
+from triage.lab.process import Spec, free_ports
+from triage.lab.worlds.story import build_story
+from triage.lab.worlds.world import World
+
+SLOTS = ("champion", "challenger")
+_ROWS_PER_REQUEST = 8
+_LABEL_DELAY_SECONDS = 15.0
+
+
+def prepare(
+    lab: LabFolder,
+    *,
+    webhook_url: str | None,
+    webhook_bearer_file: Path | None,
+    requests_per_second: float,
+    hours: float,
+    progress: Callable[[str], None],
+) -> list[Spec]:
+    """Build the world, move its past to the weeks before now, write every configuration; returns what to start."""
+    now = datetime.now(UTC)
+    world = build_story(lab.world, progress=progress)
+    ports = dict(zip(("prometheus", "alertmanager", "envoy", "admin", "exporter", *SLOTS), free_ports(7), strict=True))
+    slots = {slot: ports[slot] for slot in SLOTS}
+    router = envoy.EnvoyPlan(lab.run / "envoy", ports["envoy"], ports["admin"], slots)
+    has_envoy = binaries.find("envoy") is not None
+    load = _load_settings(
+        world, router.url if has_envoy else f"http://127.0.0.1:{slots[SLOTS[0]]}", requests_per_second, hours
+    )
+    write_load_settings(lab, load)
+    write_server_settings(lab, _server_settings(lab, world, load))
+    if has_envoy:
+        envoy.render(router, envoy.Split({"champion": 100, "challenger": 0}))
+
+    progress("writing two weeks of logs and metrics")
+    moved = history.move_logs(
+        world.folder, lab.data, load.key, load.time, datetime.fromisoformat(load.healthy_until), now
+    )
+    (lab.data / "reference").mkdir()
+    plan = prometheus.PrometheusPlan(
+        lab.run / "prometheus",
+        ports["prometheus"],
+        targets=[
+            *(prometheus.Target("recommender", slot, port) for slot, port in slots.items()),
+            prometheus.Target("shop", "shop", ports["exporter"]),
+            *([prometheus.Target("envoy", "envoy", ports["admin"], "/stats/prometheus")] if has_envoy else []),
+        ],
+        alertmanager_port=ports["alertmanager"] if binaries.find("alertmanager") else None,
+        rules={"recommender.yml": catalogue.alert_rules()},
+    )
+    catalogue.write(lab.catalog, world.folder, plan.url, label_delay(load))
+    specs = _own(lab, slots, ports["exporter"], has_envoy)
+    if (binary := binaries.find("envoy")) is not None:
+        specs.append(envoy.spec(router, binary))
+    if (binary := binaries.find("alertmanager")) is not None:
+        alertmanager.render(lab.run / "alertmanager", webhook_url, webhook_bearer_file)
+        specs.append(alertmanager.spec(lab.run / "alertmanager", ports["alertmanager"], binary))
+    if (binary := binaries.find("prometheus")) is not None:
+        prometheus.render(plan)
+        if (promtool := binaries.find("promtool")) is not None:
+            text = lab.run / "history.om"
+            backfill.write_openmetrics(text, history.metrics(moved, load, "2", now, np.random.default_rng(7)))
+            backfill.create_blocks(promtool, text, plan.storage)
+            text.unlink()
+        specs.append(prometheus.spec(plan, binary))
+    for one in binaries.missing():
+        progress(f"{one.name} is not installed, so {one.without}; to get it: {one.install}")
+    return specs
+
+
+def _own(lab: LabFolder, slots: dict[str, int], exporter_port: int, has_envoy: bool) -> list[Spec]:
+    def python(module: str, *arguments: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", f"triage.lab.{module}", str(lab.home), *arguments)
+
+    frugal = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    servers = [
+        Spec(
+            slot,
+            python("model_server", slot, str(port)),
+            ready_url=f"http://127.0.0.1:{port}/healthz",
+            url=f"http://127.0.0.1:{port}",
+            environment=frugal,
+        )
+        for slot, port in slots.items()
+    ]
+    exporter = Spec(
+        "exporter",
+        python("exporter", str(exporter_port), str(_LABEL_DELAY_SECONDS)),
+        ready_url=f"http://127.0.0.1:{exporter_port}/metrics",
+        url=f"http://127.0.0.1:{exporter_port}/metrics",
+        environment=frugal,
+    )
+    behind = ("champion", *(("envoy",) if has_envoy else ()))
+    return [*servers, exporter, Spec("load", python("load"), after=behind, environment=frugal)]
+
+
+def _load_settings(world: World, url: str, requests_per_second: float, hours: float) -> LoadSettings:
+    cause = world.truth()["cause"]
+    datasets = yaml.safe_load(world.catalog_path.read_text(encoding="utf-8"))["datasets"]
+    return LoadSettings(
+        url=f"{url}/predict",
+        key=datasets["impressions"]["key"],
+        time=datasets["impressions"]["time"],
+        healthy_until=cause["onset"],
+        region=cause["value"],
+        requests_per_second=requests_per_second,
+        rows_per_request=_ROWS_PER_REQUEST,
+        label_delay_seconds=_LABEL_DELAY_SECONDS,
+        hours=hours,
+    )
+
+
+def _server_settings(lab: LabFolder, world: World, load: LoadSettings) -> Settings:
+    return Settings(
+        registry_uri=f"sqlite:///{world.folder / 'mlflow.db'}",
+        model=world.model,
+        aliases={"champion": ["champion"], "challenger": ["challenger", "champion"]},
+        key=load.key,
+        time=load.time,
+        fallbacks=_fallbacks(world),
+    )
+
+
+def _fallbacks(world: World) -> dict[str, str | float | bool]:
+    """What the profile service's columns become when it is away: unknown, zero or no."""
+    import pyarrow.parquet as pq
+
+    document = yaml.safe_load(world.catalog_path.read_text(encoding="utf-8"))
+    (model,) = document["models"].values()
+    schema = pq.read_schema(next(iter(sorted((world.folder / "training").glob("*.parquet")))))
+    defaults: dict[str, str | float | bool] = {}
+    for name, feature in model["features"].items():
+        if feature.get("source") == "profile_service":
+            kind = str(schema.field(name).type)
+            defaults[name] = False if kind == "bool" else "unknown" if "string" in kind else 0
+    return defaults
