@@ -8,7 +8,8 @@ from triage.adapters.clock import SystemClock
 from triage.desk import Desk
 
 if TYPE_CHECKING:
-    from triage.catalog import Catalog
+    from triage.adapters.prometheus import Credentials
+    from triage.catalog import Auth, Catalog
     from triage.ports import Metrics
     from triage.step import Ports
 
@@ -34,14 +35,41 @@ def connect(catalog: "Catalog") -> "Ports":
 
     return Ports(
         metrics=metrics(catalog),
-        windows=ParquetWindows(catalog),
-        registry=MlflowRegistry(catalog),
+        windows=ParquetWindows(catalog.datasets),
+        registry=MlflowRegistry(catalog.registry),
         clock=SystemClock(),
     )
 
 
 def metrics(catalog: "Catalog") -> "Metrics":
     """The metrics server of ``catalog``, or the recording it names."""
-    from triage.adapters.recorded import RecordedMetrics
+    named = catalog.prometheus
+    if named.recorded is not None:
+        from triage.adapters.recorded import RecordedMetrics
 
-    return RecordedMetrics(catalog)
+        return RecordedMetrics(named.recorded)
+    from triage.adapters.prometheus import PrometheusMetrics
+    from triage.adapters.prometheus_http import Limits
+
+    return PrometheusMetrics(
+        str(named.url),
+        credentials=_credentials(named.auth),
+        limits=Limits(timeout_seconds=named.timeout.total_seconds()),
+        max_series=named.max_series,
+        accept_partial=named.accept_partial,
+        params=named.params,
+    )
+
+
+def _credentials(auth: "Auth") -> "Credentials":
+    from triage.adapters.prometheus import Credentials
+
+    return Credentials(
+        bearer=auth.bearer.reveal if auth.bearer else None,
+        username=auth.basic.username if auth.basic else None,
+        password=auth.basic.password.reveal if auth.basic else "",
+        headers={name: value if isinstance(value, str) else value.reveal() for name, value in auth.headers.items()},
+        client_certificate=auth.mtls.cert if auth.mtls else None,
+        client_key=auth.mtls.key if auth.mtls else None,
+        ca_bundle=auth.ca,
+    )

@@ -32,7 +32,7 @@ class RecordedMetrics:
         self.folder = Path(folder)
 
     def range(self, query: str, window: Window, step_seconds: float) -> RangeResult:
-        """The recorded samples in ``window``, see `on_grid`. Raises SourceUnavailable when ``query`` is not recorded."""
+        """The recorded samples in ``window``, see `on_grid`. Raises SourceUnavailable where ``query`` is unknown."""
         index = self._index()
         file = {_plain(known): file for known, file in index.items()}.get(_plain(query))
         if file is None:
