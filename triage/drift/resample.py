@@ -1,0 +1,56 @@
+"""Bootstrap intervals of weighted means where rows come in blocks (hours, users, flights) rather than one by one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm, t
+
+FEW_BLOCKS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSums:
+    """Per block the sum of weight × value and the sum of weights; any mean of resampled blocks follows from these."""
+
+    totals: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def count(self) -> int:
+        return len(self.totals)
+
+    @property
+    def mean(self) -> float:
+        return float(self.totals.sum() / max(float(self.weights.sum()), 1e-12))
+
+    def means(self, rng: np.random.Generator, times: int) -> np.ndarray:
+        """The mean of ``times`` resamples of whole blocks, shape (times,)."""
+        draws = rng.multinomial(self.count, np.full(self.count, 1 / self.count), size=times)
+        means: np.ndarray = draws @ self.totals / np.maximum(draws @ self.weights, 1e-12)
+        return means
+
+
+def block_sums(values: np.ndarray, blocks: np.ndarray | None = None, weights: np.ndarray | None = None) -> BlockSums:
+    """Sum ``values`` (n,) within ``blocks`` (n,) of any type; each row is a block of its own without them."""
+    weight = np.ones(len(values)) if weights is None else weights
+    if blocks is None:
+        return BlockSums(values * weight, weight)
+    _, place = np.unique(blocks, return_inverse=True)
+    return BlockSums(np.bincount(place, weights=values * weight), np.bincount(place, weights=weight))
+
+
+def difference(
+    baseline: BlockSums, current: BlockSums, rng: np.random.Generator, *, level: float = 0.95, times: int = 1000
+) -> tuple[float, float, float, float]:
+    """Current minus baseline mean, its interval, and its standard error. Few blocks widen the interval as Student's t
+    does."""
+    change = current.mean - baseline.mean
+    draws = current.means(rng, times) - baseline.means(rng, times)
+    smallest = min(baseline.count, current.count)
+    widen = 1.0
+    if 1 < smallest < FEW_BLOCKS:
+        tail = (1 + level) / 2
+        widen = float(t.ppf(tail, smallest - 1) / norm.ppf(tail)) * float(np.sqrt(smallest / (smallest - 1)))
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    error = float(draws.std()) * widen
+    return change, change - (change - float(low)) * widen, change + (float(high) - change) * widen, error
