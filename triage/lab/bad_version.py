@@ -26,13 +26,13 @@ def deploy_bad_version(lab: LabFolder, server_url: str) -> dict[str, Any]:
     from sklearn import __version__ as sklearn_version
     from sklearn.base import clone
 
-    from triage.lab.worlds.registered import _TRUSTED_TYPES
-
     settings = read_json(lab.run / SETTINGS) or {}
     name = settings["model"]
     with _registry(settings["registry_uri"]) as client:
         previous = client.get_model_version_by_alias(name, _ALIAS)
-        champion = mlflow.sklearn.load_model(f"models:/{name}/{previous.version}")
+        address = f"models:/{name}/{previous.version}"
+        champion = mlflow.sklearn.load_model(address)
+        trusted = mlflow.models.get_model_info(address).flavors["sklearn"]["skops_trusted_types"]
         (training,) = sorted((lab.world / "training").glob("*.parquet"))
         table = pq.read_table(training).slice(0, _ROWS).to_pandas()
         features = table[list(champion.feature_names_in_)]
@@ -50,7 +50,7 @@ def deploy_bad_version(lab: LabFolder, server_url: str) -> dict[str, Any]:
                 signature=signature,
                 pip_requirements=[f"scikit-learn=={sklearn_version}"],
                 pyfunc_predict_fn="predict_proba",
-                skops_trusted_types=list(_TRUSTED_TYPES),
+                skops_trusted_types=trusted,
             )
         version = client.create_model_version(
             name, logged.model_uri, run_id=run.info.run_id, description="Hotfix.", await_creation_for=0

@@ -30,18 +30,18 @@ def prepare(
     webhook_bearer_file: Path | None,
     requests_per_second: float,
     hours: float,
+    world_rows: int,
     progress: Callable[[str], None],
 ) -> list[Spec]:
     """Build the world, move its past to the weeks before now, write every configuration; returns what to start."""
     now = datetime.now(UTC)
-    world = build_story(lab.world, progress=progress)
+    world = build_story(lab.world, rows=world_rows, progress=progress)
     ports = dict(zip(("prometheus", "alertmanager", "envoy", "admin", "exporter", *SLOTS), free_ports(7), strict=True))
     slots = {slot: ports[slot] for slot in SLOTS}
     router = envoy.EnvoyPlan(lab.run / "envoy", ports["envoy"], ports["admin"], slots)
     has_envoy = binaries.find("envoy") is not None
-    load = _load_settings(
-        world, router.url if has_envoy else f"http://127.0.0.1:{slots[SLOTS[0]]}", requests_per_second, hours
-    )
+    entrance = router.url if has_envoy else f"http://127.0.0.1:{slots[SLOTS[0]]}"
+    load = _load_settings(world, entrance, requests_per_second, hours)
     write_load_settings(lab, load)
     write_server_settings(lab, _server_settings(lab, world, load))
     if has_envoy:

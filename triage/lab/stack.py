@@ -79,12 +79,14 @@ def up(
     webhook_bearer_file: Path | None = None,
     requests_per_second: float = 8.0,
     hours: float = 4.0,
+    world_rows: int = 240_000,
     progress: Progress = lambda words: None,
 ) -> LabStatus:
     """Start the lab in ``folder`` and wait until all of it is ready; the one that already runs is left as it is.
 
     With ``owned`` it ends when the calling process does; otherwise it runs until `down`, and its load generator at
-    most ``hours``. Raises UsageError when the folder holds something else, StepFailed when a server does not come up.
+    most ``hours``. ``world_rows`` is how many impressions the world's month has. Raises UsageError when the folder
+    holds something else, StepFailed when a server does not come up.
     """
     from triage.lab.setup import prepare
 
@@ -103,6 +105,7 @@ def up(
         webhook_bearer_file=webhook_bearer_file,
         requests_per_second=requests_per_second,
         hours=hours,
+        world_rows=world_rows,
         progress=progress,
     )
     write_plan(lab, specs)
