@@ -24,7 +24,7 @@ from triage.incident import (
     Unmeasured,
     Window,
 )
-from triage.report.document import Report
+from triage.report.contents import Report
 from triage.report.schema import schema_of
 from triage.report.timeline import Milestone, TimelineEntry
 

@@ -80,6 +80,8 @@ def ladder(incident: Incident) -> tuple[Rung, ...]:
     excluded = incident.diagnosis.ruled_out if incident.diagnosis else ()
     named = {item.about for item in incident.evidence} | {cause.kind for cause in causes}
     named |= {item.kind for item in excluded}
+    if not any(cause.kind is CauseKind.UNKNOWN for cause in causes):
+        named.discard(CauseKind.UNKNOWN)  # evidence about no cause, such as that the KPI fell
     return tuple(_rung(kind, incident) for kind in CauseKind if kind in RUNGS or kind in named)
 
 

@@ -67,6 +67,15 @@ def figure(value: float | None, unit: str = "") -> str:
     return f"{number(value)} {unit}"
 
 
+def decimals(value: float, places: int) -> str:
+    """``value`` with so many decimals, for a column of figures.
+
+    >>> decimals(0.0831, 3), decimals(-0.00001, 3)
+    ('0.083', '0.000')
+    """
+    return _minus(f"{round(value, places) or 0.0:,.{places}f}")
+
+
 def percent(value: float) -> str:
     """A fraction in percent.
 
@@ -76,22 +85,40 @@ def percent(value: float) -> str:
     return f"{_fixed(value * 100)}%"
 
 
+def whole_percent(value: float) -> str:
+    """A fraction in whole percent, as far as an estimate of a probability or a share carries.
+
+    >>> whole_percent(0.914), whole_percent(0.998), whole_percent(0.003), whole_percent(0), whole_percent(-0.12)
+    ('91%', '>99%', '<1%', '0%', '−12%')
+    """
+    rounded = round(100 * value)
+    if rounded == 100 and value < 1:
+        return ">99%"
+    if rounded == 0 and value > 0:
+        return "<1%"
+    return f"{number(float(rounded))}%"
+
+
 def interval(low: float | None, high: float | None, unit: str = "") -> str:
     """``low to high``, or nothing where neither end is known.
 
     >>> interval(-0.171, -0.129, "ratio"), interval(None, None)
     ('−17.1% to −12.9%', '')
+    >>> interval(0.28, 0.34, "nats"), interval(0.9, 2.5, "seconds")
+    ('0.280 to 0.340 nats', '900 ms to 2.50 s')
     """
     if low is None and high is None:
         return ""
-    return f"{figure(low, unit)} to {figure(high, unit)}"
+    first, last = figure(low, unit), figure(high, unit)
+    tail = f" {last.rpartition(' ')[2]}"
+    return f"{first.removesuffix(tail) if ' ' in last else first} to {last}"
 
 
 def with_interval(value: float | None, low: float | None, high: float | None, unit: str = "") -> str:
     """The figure and, where known, its interval in parentheses.
 
     >>> with_interval(0.31, 0.28, 0.34, "nats")
-    '0.310 nats (0.280 nats to 0.340 nats)'
+    '0.310 nats (0.280 to 0.340 nats)'
     """
     between = interval(low, high, unit)
     return figure(value, unit) + (f" ({between})" if between else "")
@@ -114,8 +141,8 @@ def signed_percent(value: float) -> str:
 def span(seconds: float) -> str:
     """A length of time in the one or two units that fit.
 
-    >>> span(172800), span(22345), span(1.5), span(0.0004), span(-90)
-    ('2 d', '6 h 12 min', '1.50 s', '0.400 ms', '−90 s')
+    >>> span(172800), span(1209600), span(22345), span(1.5), span(0.0004), span(-90)
+    ('48 h', '14 d', '6 h 12 min', '1.50 s', '0.400 ms', '−90 s')
     """
     if not math.isfinite(seconds):
         return NOTHING
@@ -126,7 +153,7 @@ def span(seconds: float) -> str:
         return f"{number(seconds * 1e3)} ms"
     if size < 120:
         return f"{number(seconds)} s"
-    index = next(i for i, (length, _) in enumerate(_SPANS) if size >= length * (2 if length == 86400 else 1))
+    index = next(i for i, (length, _) in enumerate(_SPANS) if size >= length * (3 if length == 86400 else 1))
     (large, large_name), (small, small_name) = _SPANS[index], _SPANS[index + 1]
     whole, rest = divmod(round(size / small), large // small)
     tail = f" {rest} {small_name}" if rest else ""
@@ -136,6 +163,12 @@ def span(seconds: float) -> str:
 def moment(at: datetime) -> str:
     """``2026-11-23 19:03 UTC``, with seconds where there are any."""
     return f"{clock(at)} UTC"
+
+
+def between(low: datetime, high: datetime) -> str:
+    """``2026-11-18 10:40 to 12:40 UTC``; the day is said again only where it is another."""
+    first, last = clock(low), clock(high)
+    return f"{first} to {last[11:] if first[:10] == last[:10] else last} UTC"
 
 
 def clock(at: datetime) -> str:
@@ -148,9 +181,11 @@ def tick_labels(ticks: Sequence[float], unit: str) -> tuple[str, ...]:
     """Labels for evenly spaced ``ticks`` of an axis: as few decimals as tell them apart."""
     factor, suffix = (100.0, "%") if unit in _PERCENT_OF_ONE else (1.0, "%" if unit in _PERCENT else "")
     scaled = [tick * factor for tick in ticks]
-    gap = min((abs(b - a) for a, b in pairwise(scaled)), default=1.0) or 1.0
-    decimals = min(12, max(0, -math.floor(math.log10(gap) + 1e-9)))
-    return tuple(_minus(f"{tick if abs(tick) > gap / 2 else 0.0:,.{decimals}f}{suffix}") for tick in scaled)
+    gap = min((abs(b - a) for a, b in pairwise(scaled)), default=abs(scaled[0]) if scaled else 1.0) or 1.0
+    places = min(12, max(0, -math.floor(math.log10(gap) + 1e-9)))
+    while places < 12 and any(abs(round(tick, places) - tick) > gap * 0.01 for tick in scaled):
+        places += 1
+    return tuple(f"{decimals(tick, places)}{suffix}" for tick in scaled)
 
 
 def axis_unit(unit: str) -> str:

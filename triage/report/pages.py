@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from triage.report import charts, numbers
-from triage.report.document import Report
+from triage.report.contents import Report
 from triage.report.ladder import Standing
 from triage.report.plain import one_line, visible
 from triage.report.timeline import TimelineEntry

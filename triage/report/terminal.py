@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from triage.incident import Event, Incident
-from triage.report.document import Citation, Report, build
+from triage.report.contents import Citation, Report, build
 from triage.report.ladder import Standing
 from triage.report.numbers import span
 from triage.report.plain import cells, visible, wrapped
@@ -80,7 +80,12 @@ def _head(page: _Page, report: Report) -> None:
     facts = [("Window", report.window), ("Alert", report.trigger)]
     if report.impact:
         facts.insert(0, ("KPI", f"{report.impact.sentence}; {report.impact.difference}"))
-        facts.append(("Onset", ", ".join(part for part in (report.impact.onset, report.impact.onset_interval) if part)))
+        facts.append(
+            (
+                "Onset",
+                report.impact.onset + (f" ({report.impact.onset_interval})" if report.impact.onset_interval else ""),
+            )
+        )
     detected = next((item for item in report.milestones if item.name == "ttd"), None)
     if detected and detected.seconds is not None:
         facts.append(("Detected", f"{span(detected.seconds)} after the onset"))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from triage.incident import Event, Evidence, Incident, Outcome, State, Verdict
-from triage.report.numbers import moment, span
+from triage.report.numbers import between, moment, span
 
 STATE_WORDS = {
     State.OPEN: "open",
@@ -118,12 +118,8 @@ def _computed(incident: Incident) -> Iterable[TimelineEntry]:
     yield TimelineEntry(alert.starts_at, f"Alert {alert.name} started ({alert.origin}){summary}")
     drop = incident.diagnosis.drop if incident.diagnosis else None
     if drop and drop.onset:
-        between = (
-            f", between {moment(drop.onset_low)} and {moment(drop.onset_high)}"
-            if drop.onset_low and drop.onset_high
-            else ""
-        )
-        yield TimelineEntry(drop.onset, f"{drop.kpi} starts to move (estimated{between})")
+        spread = f", {between(drop.onset_low, drop.onset_high)}" if drop.onset_low and drop.onset_high else ""
+        yield TimelineEntry(drop.onset, f"{drop.kpi} starts to move (estimated{spread})")
 
 
 def _entry(incident: Incident, event: Event) -> TimelineEntry:

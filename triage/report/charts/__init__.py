@@ -9,7 +9,7 @@ from triage.report.charts.distribution import draw_distribution
 from triage.report.charts.drawing import Drawing
 from triage.report.charts.reading import ChartFault
 from triage.report.charts.series import draw_series
-from triage.report.document import Report
+from triage.report.contents import Report
 
 _DRAWERS: Mapping[str, Callable[[Mapping[str, Any]], Drawing]] = {
     "series": draw_series,

@@ -7,7 +7,7 @@ from typing import Any
 from triage.report.charts import reading
 from triage.report.charts.drawing import Box, Drawing, KeyEntry, Label, Linear, Path, Shape, fitted, value_axis
 from triage.report.charts.ticks import round_ticks
-from triage.report.numbers import figure, number, percent, tick_labels
+from triage.report.numbers import decimals, number, percent, tick_labels
 
 WIDTH = 460.0
 MOST_ROWS = 14
@@ -44,7 +44,7 @@ def draw_distribution(chart: Mapping[str, Any]) -> Drawing:
     numeric = chart.get("kind") == "numeric"
     height, shapes = _columns(bins) if numeric else _rows(bins)
     return Drawing(
-        title=f"{feature}: share of rows by {'bin' if numeric else 'category'}; {total}",
+        title=f"{feature}: share of rows by {'bin' if numeric else 'category'}",
         description=f"{feature} in {len(bins)} bins, {total}. Most moved: {moved.tip}.",
         width=WIDTH,
         height=height,
@@ -102,7 +102,7 @@ def _bin_labels(bins: Sequence[_Bin], pitch: float, y: float) -> list[Shape]:
 def _rows(bins: Sequence[_Bin]) -> tuple[float, list[Shape]]:
     """A row per category, those that moved most kept by themselves: label, shares overlaid, PSI."""
     shown = _most_moved(bins)
-    names, shares_left, shares_right, psi_left, psi_right = 112.0, 118.0, 330.0, 342.0, WIDTH - 42
+    names, shares_left, shares_right, psi_left, psi_right = 112.0, 118.0, 330.0, 346.0, WIDTH - 44
     highest = max(max(item.baseline, item.current) for item in shown) or 1.0
     share = Linear(0.0, highest, shares_left, shares_right)
     psi = Linear(0.0, max(abs(item.psi) for item in shown) or 1.0, psi_left, psi_right)
@@ -114,7 +114,7 @@ def _rows(bins: Sequence[_Bin]) -> tuple[float, list[Shape]]:
             Path(((share(tick), 4), (share(tick), bottom)), "grid"),
             Label(share(tick), bottom + 15, label, "middle"),
         ]
-    shapes.append(Label(psi_left, bottom + 15, "PSI"))
+    shapes.append(Label((psi_left + psi_right) / 2, bottom + 15, "PSI", "middle"))
     for index, item in enumerate(shown):
         y = 4 + index * _ROW
         shapes += [
@@ -122,7 +122,7 @@ def _rows(bins: Sequence[_Bin]) -> tuple[float, list[Shape]]:
             Box(shares_left, y + 3, share(item.baseline) - shares_left, _ROW - 6, "baseline", item.tip),
             Box(shares_left, y + 7, share(item.current) - shares_left, _ROW - 14, "current", item.tip),
             Box(psi_left, y + 7, psi(abs(item.psi)) - psi_left, _ROW - 14, "psi", item.tip),
-            Label(psi(abs(item.psi)) + 4, y + _ROW / 2 + 4, figure(round(item.psi, 3))),
+            Label(psi(abs(item.psi)) + 4, y + _ROW / 2 + 4, decimals(item.psi, 3)),
         ]
     shapes.append(Path(((shares_left, 4), (shares_left, bottom)), "axis"))
     return bottom + 22, shapes

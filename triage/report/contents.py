@@ -30,14 +30,15 @@ from triage.incident import (
 from triage.report.ladder import KIND_NAMES, VERDICT_GLYPHS, Rung, ladder
 from triage.report.numbers import (
     NOTHING,
+    between,
     difference,
     figure,
     interval,
     moment,
     number,
-    percent,
     signed_percent,
     span,
+    whole_percent,
     with_interval,
 )
 from triage.report.plain import one_line
@@ -252,24 +253,22 @@ def _trigger(incident: Incident) -> str:
 
 
 def _impact(drop: Drop) -> Impact:
-    change, between = signed_percent(drop.change), interval(drop.low, drop.high, "ratio")
+    change, change_interval = signed_percent(drop.change), interval(drop.low, drop.high, "ratio")
     verb = "did not move" if drop.change == 0 else "rose" if drop.change > 0 else "fell"
     tail = "" if drop.worse else "; in the direction the catalogue gives, that is no loss"
     healthy, current = figure(drop.healthy, drop.unit), figure(drop.current, drop.unit)
-    sentence = f"{drop.kpi} {verb} from {healthy} to {current}: {change} ({between}){tail}"
-    onset_between = (
-        f"between {moment(drop.onset_low)} and {moment(drop.onset_high)}" if drop.onset_low and drop.onset_high else ""
-    )
+    sentence = f"{drop.kpi} {verb} from {healthy} to {current}: {change} ({change_interval}){tail}"
+    onset_interval = between(drop.onset_low, drop.onset_high) if drop.onset_low and drop.onset_high else ""
     return Impact(
         drop,
         sentence,
         healthy,
         current,
         change,
-        between,
+        change_interval,
         difference(drop.current - drop.healthy, drop.unit),
         moment(drop.onset) if drop.onset else "not found",
-        onset_between,
+        onset_interval,
     )
 
 
@@ -278,10 +277,12 @@ def _ranked(rank: int, cause: Cause, cite: Callable[[Sequence[str]], tuple[Citat
         rank,
         cause,
         cause_name(cause.kind, cause.subject),
-        percent(cause.probability),
+        whole_percent(cause.probability),
         min(100.0, max(0.0, 100 * cause.probability)),
-        figure(cause.share_of_drop, "share") if cause.share_of_drop is not None else "share not known",
-        interval(cause.share_low, cause.share_high, "share"),
+        whole_percent(cause.share_of_drop) if cause.share_of_drop is not None else "share not known",
+        f"{whole_percent(cause.share_low)} to {whole_percent(cause.share_high)}"
+        if cause.share_low is not None and cause.share_high is not None
+        else "",
         cite(cause.evidence),
     )
 
@@ -319,7 +320,7 @@ def _exhibit(place: int, item: Evidence, cited: bool) -> Exhibit:
 
 
 def _about(item: Evidence) -> str:
-    return cause_name(item.about, item.subject)
+    return item.subject if item.about is CauseKind.UNKNOWN and item.subject else cause_name(item.about, item.subject)
 
 
 def _measured(measure: Measure) -> str:
