@@ -60,15 +60,16 @@ def deploy_bad_version(lab: LabFolder, server_url: str) -> dict[str, Any]:
     return {"version": str(version.version), "previous": str(previous.version)}
 
 
-def withdraw_bad_version(lab: LabFolder, server_url: str, settings: Mapping[str, Any]) -> None:
-    """Give the alias back to the version before, if it still points at the bad one, and reload the server."""
+def withdraw_bad_version(lab: LabFolder, server_url: str | None, settings: Mapping[str, Any]) -> None:
+    """Give the alias back to the version before, if it still points at the bad one, and reload the server (if any)."""
     document = read_json(lab.run / SETTINGS) or {}
     with _registry(document["registry_uri"]) as client:
         now = client.get_model_version_by_alias(document["model"], _ALIAS)
         if str(now.version) == settings["version"]:
             client.set_registered_model_alias(document["model"], _ALIAS, settings["previous"])
             now = client.get_model_version_by_alias(document["model"], _ALIAS)
-    _reload(server_url, str(now.version))
+    if server_url:
+        _reload(server_url, str(now.version))
 
 
 @contextlib.contextmanager

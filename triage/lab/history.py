@@ -29,11 +29,14 @@ _INFERENCE_MEAN_SECONDS = 0.009
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What `move_logs` wrote. ``daily_rate`` maps days since 1970 to the share of impressions that converted."""
+    """What `move_logs` wrote. ``daily_rate`` maps days since 1970 to the share of impressions that converted;
+    ``version`` is the model version that served them.
+    """
 
     rows: int
     shift: timedelta
     daily_rate: dict[int, float]
+    version: str
 
 
 def move_logs(world: Path, data: Path, key: str, time: str, healthy_until: datetime, now: datetime) -> Moved:
@@ -60,12 +63,10 @@ def move_logs(world: Path, data: Path, key: str, time: str, healthy_until: datet
     days = labels["labelled_at"].cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.int64()).to_numpy() // 86_400
     converted = labels["converted"].to_numpy()
     rate = {int(day): float(converted[days == day].mean()) for day in np.unique(days)}
-    return Moved(len(kept), shift, rate)
+    return Moved(len(kept), shift, rate, str(kept["model_version"][-1]))
 
 
-def metrics(
-    moved: Moved, load: LoadSettings, version: str, now: datetime, rng: np.random.Generator
-) -> Iterator[History]:
+def metrics(moved: Moved, load: LoadSettings, now: datetime, rng: np.random.Generator) -> Iterator[History]:
     """The series that the lab's servers would have exposed in the `DAYS` before ``now``."""
     end = math.floor(now.timestamp() / _STEP_SECONDS) * _STEP_SECONDS
     times = np.arange(end - DAYS * 86_400 - 3_600, end + 1, _STEP_SECONDS)
@@ -105,7 +106,7 @@ def metrics(
         yield History("up", one, times, np.ones(len(times)))
     for container in CONTAINERS:
         yield History("container_restarts_total", {**shop, "container": container}, times, np.zeros(len(times)))
-    version_of = {**server, "model": "recommender", "version": version}
+    version_of = {**server, "model": "recommender", "version": moved.version}
     yield History("model_version_info", version_of, times, np.ones(len(times)))
 
 

@@ -106,11 +106,12 @@ FAULTS: Mapping[str, Fault] = {
         ),
         _fault(
             "concept_flip",
-            "In one segment, what used to convert no longer does",
+            "Offers that fit their visitor best no longer sell",
             CauseKind.CONCEPT_DRIFT,
             "conversion falls, no feature moves",
-            column="device_type",
-            share=0.7,
+            column="user_item_affinity",
+            above=0.4,
+            share=0.6,
         ),
         _fault(
             "bad_model_version",
@@ -145,6 +146,8 @@ FAULTS: Mapping[str, Fault] = {
             "It gets colder and evenings get longer",
             None,
             "outdoor_temperature_c and session_length_s move, conversion stays",
+            colder_c=9.0,
+            longer=1.3,
         ),
     )
 }
@@ -165,8 +168,13 @@ def inject(folder: Path, name: str, **settings: Any) -> Injected:
         raise UsageError(
             f"{name} has no setting {unknown[0]!r}", hint=near(unknown[0], fault.settings, listing=listing)
         )
-    chosen = {**fault.settings, **settings}
     lab = LabFolder(found.folder)
+    chosen = {
+        **fault.settings,
+        **{key: _like(name, key, fault.settings[key], value) for key, value in settings.items()},
+    }
+    if "column" in settings:
+        _check_column(lab, name, chosen)
     if name == "bad_model_version":
         from triage.lab.bad_version import deploy_bad_version
 
@@ -174,6 +182,33 @@ def inject(folder: Path, name: str, **settings: Any) -> Injected:
         chosen = dict(already.settings) if already else deploy_bad_version(lab, found.url("champion"))
     on = switches.switch_on(lab, name, chosen)
     return Injected(fault, on.since, on.settings)
+
+
+def _like(fault: str, key: str, usual: Any, value: Any) -> Any:
+    """``value`` in the type of the fault's own setting; text from a command line is read. Raises UsageError."""
+    if isinstance(usual, str):
+        return str(value)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{fault}: {key} is a number, not {value!r}", hint=f"for example {key}={usual}") from None
+
+
+def _check_column(lab: LabFolder, fault: str, chosen: Mapping[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(next((lab.world / "training").glob("*.parquet")))
+    column = chosen["column"]
+    if column not in schema.names:
+        raise UsageError(f"{fault}: there is no column {column!r}", hint=near(column, schema.names))
+    is_text = pa.types.is_string(schema.field(column).type)
+    if is_text != (fault == "category_rename") and fault != "null_flood":
+        kind = "text" if is_text else "numbers"
+        raise UsageError(
+            f"{fault} can't change {column!r}, which holds {kind}",
+            hint=f"for example column={FAULTS[fault].settings['column']}",
+        )
 
 
 def clear(folder: Path, name: str | None = None) -> tuple[str, ...]:

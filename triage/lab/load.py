@@ -94,11 +94,11 @@ class Load:
         if number <= 0:
             return ()
         batch = self._visitors.draw(number * settings.rows_per_request, now, campaign_share(on))
-        batch = upstream(batch, on, now, self._rng)
+        batch = upstream(batch, on, self._rng)
         keys = self._next_key + np.arange(len(batch.converted))
         self._next_key += len(keys)
         self._keep_reference(batch, keys, now)
-        sent = as_served(batch.features, on, now, self._rng)
+        sent = as_served(batch.features, on)
         waits = np.sort(self._rng.random(number)) * _TICK_SECONDS
         parts = np.split(np.arange(len(keys)), number)
         return [

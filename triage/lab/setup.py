@@ -74,7 +74,7 @@ def prepare(
         prometheus.render(plan)
         if (promtool := binaries.find("promtool")) is not None:
             text = lab.run / "history.om"
-            backfill.write_openmetrics(text, history.metrics(moved, load, "2", now, np.random.default_rng(7)))
+            backfill.write_openmetrics(text, history.metrics(moved, load, now, np.random.default_rng(7)))
             backfill.create_blocks(promtool, text, plan.storage)
             text.unlink()
         specs.append(prometheus.spec(plan, binary))

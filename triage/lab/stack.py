@@ -146,9 +146,17 @@ def status(folder: Path) -> LabStatus:
 
 
 def down(folder: Path) -> Downed:
-    """End the lab in ``folder``: every process and port of it; logs, data and catalogue stay to be looked at."""
+    """End the lab in ``folder``: every process and port of it; logs, data and catalogue stay to be looked at.
+
+    A bad version that was injected is withdrawn from the registry, so that the next lab starts well.
+    """
     lab = LabFolder(folder.expanduser().absolute())
     stopped = _sweep(lab)
+    for one in switches.read(lab):
+        if one.name == "bad_model_version":
+            from triage.lab.bad_version import withdraw_bad_version
+
+            withdraw_bad_version(lab, None, one.settings)
     lab.faults.unlink(missing_ok=True)
     return Downed(lab.home, stopped)
 
