@@ -6,11 +6,15 @@ from datetime import datetime
 import numpy as np
 
 STEP_SECONDS = 300.0
+PER_HOUR = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One query of the catalogue with its recorded answer: ``times`` in Unix seconds, ``values`` beside them, (n,)."""
+    """One query of the catalogue with its recorded answer: ``times`` in Unix seconds, ``values`` beside them, (n,).
+
+    ``kind`` is that of a service level; of a KPI, what it is row by row.
+    """
 
     name: str
     query: str
@@ -96,27 +100,17 @@ def no_deploys(model: str, start: datetime, end: datetime) -> Signal:
     return Signal("model_version_changes", query, times, np.zeros(len(times)))
 
 
-def conversion_signal(
-    rng: np.random.Generator,
-    name: str,
-    query: str,
-    start: datetime,
-    end: datetime,
-    events: np.ndarray,
-    rate: np.ndarray,
-) -> Signal:
+def conversion_ratio(rng: np.random.Generator, events: np.ndarray, rate: np.ndarray) -> np.ndarray:
     """Conversions per impression, hour by hour, as two counters show it: a conversion is counted when it happens.
 
-    ``events`` are impressions per second and ``rate`` the part that converts, at `moments`; people take 25 minutes.
-    The counters see every impression, so the noise is binomial at that number.
+    ``events`` are impressions per second and ``rate`` the part that converts, at `moments` (n,); people take 25
+    minutes. The counters see every impression, so the noise is binomial at that number. The first hour is left out.
     """
-    per_hour = int(3600 / STEP_SECONDS)
-    delays = np.exp(-np.arange(2 * per_hour) * STEP_SECONDS / 1500.0)
+    delays = np.exp(-np.arange(2 * PER_HOUR) * STEP_SECONDS / 1500.0)
     converted = np.r_[np.full(len(delays) - 1, events[0] * rate[0]), events * rate]
     arriving = np.convolve(converted, delays / delays.sum(), mode="valid")
-    impressions = events[1:].reshape(-1, per_hour).sum(axis=1) * STEP_SECONDS
-    conversions = rng.poisson(arriving[1:].reshape(-1, per_hour).sum(axis=1) * STEP_SECONDS)
-    return Signal(name, query, moments(start, end)[per_hour::per_hour], conversions / impressions)
+    impressions = events[1:].reshape(-1, PER_HOUR).sum(axis=1) * STEP_SECONDS
+    return rng.poisson(arriving[1:].reshape(-1, PER_HOUR).sum(axis=1) * STEP_SECONDS) / impressions
 
 
 def moments(start: datetime, end: datetime) -> np.ndarray:

@@ -4,8 +4,7 @@ A campaign brought visitors from a region the champion had hardly seen in traini
 deployed, and plenty of features moved with the season without any harm; one moved and cost the conversions.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from triage.errors import UsageError
-from triage.lab.worlds.catalogued import write_catalog, write_metrics
+from triage.lab.worlds.catalogued import METRICS, Recorded, by_source, catalog_of, write_catalog, write_metrics
 from triage.lab.worlds.champion import fit_boosted_trees, quality, score
-from triage.lab.worlds.registered import DATABASE, Trained, move, register
-from triage.lab.worlds.signals import Signal, conversion_signal, healthy_signals, moments, no_deploys
+from triage.lab.worlds.registered import Trained, move, register
+from triage.lab.worlds.signals import PER_HOUR, Signal, conversion_ratio, healthy_signals, moments, no_deploys
 from triage.lab.worlds.story_history import CALENDAR, HEALTHY_DAYS, SERVING, History, Log, draw_history
 from triage.lab.worlds.story_rows import traffic
 from triage.lab.worlds.table import Columns, to_arrow, write_daily
@@ -24,6 +23,7 @@ from triage.lab.worlds.world import Progress, World, build_once, silent, write_j
 
 MODEL = "recommender"
 ALERT_NAME = "ModelQualityDrop"
+ALERT_SUMMARY = "conversion is 15% under its level for 48 hours"
 SOURCES = {
     "profile_service": """user_location language timezone_offset_minutes user_age_years tenure_days is_member
         push_enabled""",
@@ -37,8 +37,8 @@ SEGMENTS = ("user_location", "device_type", "language")
 
 _LEAST_ROWS = 12_000
 _ROW_GROUP_ROWS = 2_500
-_LABEL_DELAY = timedelta(hours=2)
 _REQUESTS_PER_SECOND = 24.0
+_KPI_TARGET = 0.095
 _KPI_QUERY = "sum(increase(conversions_total[1h])) / sum(increase(impressions_total[1h]))"
 
 
@@ -69,15 +69,15 @@ def _build(workshop: Path, home: Path, seed: int, rows: int, progress: Progress)
     _write_data(workshop, history.training, history.serving, scores, str(len(versions)))
 
     progress("story: recording four weeks of metrics")
-    kpi, levels, deploys = _signals(infrastructure, history)
-    write_metrics(workshop / "metrics", [kpi, *levels, deploys])
+    recorded = _recorded(infrastructure, history)
+    write_metrics(workshop / METRICS, recorded)
 
     progress("story: registering the model")
     register(workshop, MODEL, versions)
     move(workshop, home)
-    write_catalog(workshop / "triage.yaml", "A shop's recommender on call.", _catalog(kpi, levels, deploys))
+    write_catalog(workshop / "triage.yaml", "A shop's recommender on call.", _catalog(recorded))
     write_json(workshop / "truth.json", history.truth)
-    return World(home, "story", MODEL, ALERT_NAME, SERVING[1])
+    return World(home, "story", MODEL, ALERT_NAME, ALERT_SUMMARY, SERVING[1])
 
 
 def _train(training: Log, seed: int) -> list[Trained]:
@@ -136,59 +136,40 @@ def _write_data(workshop: Path, training: Log, serving: Log, scores: np.ndarray,
     )
 
 
-def _signals(rng: np.random.Generator, history: History) -> tuple[Signal, tuple[Signal, ...], Signal]:
+def _recorded(rng: np.random.Generator, history: History) -> Recorded:
     """The KPI as its counters would show it, the service levels, and the deploys that did not happen.
 
     The service answers far more requests than the log keeps: the log is a sample, the counters see everything.
     """
     times = moments(*SERVING)
     load = traffic(times)
-    kpi = conversion_signal(rng, "conversion", _KPI_QUERY, *SERVING, load * _REQUESTS_PER_SECOND, history.rate(times))
-    return kpi, healthy_signals(rng, MODEL, *SERVING, load, _REQUESTS_PER_SECOND), no_deploys(MODEL, *SERVING)
+    rate = conversion_ratio(rng, load * _REQUESTS_PER_SECOND, history.rate(times))
+    return Recorded(
+        Signal(
+            "conversion", _KPI_QUERY, times[PER_HOUR::PER_HOUR], rate, "label", "higher_is_better", _KPI_TARGET, "ratio"
+        ),
+        healthy_signals(rng, MODEL, *SERVING, load, _REQUESTS_PER_SECOND),
+        no_deploys(MODEL, *SERVING),
+    )
 
 
 def _timestamps(seconds: np.ndarray) -> np.ndarray:
     return (seconds * 1e6).astype("datetime64[us]")
 
 
-def _catalog(kpi: Signal, levels: Sequence[Signal], deploys: Signal) -> dict[str, Any]:
-    features: dict[str, dict[str, Any]] = {}
-    for source, names in SOURCES.items():
-        for name in names.split():
-            features[name] = {"source": source}
-            if name in SEGMENTS:
-                features[name] = {"type": "categorical", "segment": True, "source": source}
-    return {
-        "version": 1,
-        "prometheus": {"recorded": "metrics"},
-        "registry": {"uri": f"sqlite:///{DATABASE}"},
-        "datasets": {
+def _catalog(recorded: Recorded) -> dict[str, Any]:
+    return catalog_of(
+        MODEL,
+        recorded,
+        datasets={
             "impressions": {"version": "2026-11", "path": "impressions", "time": "served_at", "key": "impression_id"},
             "conversions": {"version": "2026-11", "path": "conversions", "time": "labelled_at", "key": "impression_id"},
             "training": {"version": "2026-09", "path": "training/2026-09.parquet", "time": "served_at"},
         },
-        "models": {
-            MODEL: {
-                "registered_model": MODEL,
-                "alias": "champion",
-                "task": "classification",
-                "kpi": {
-                    "name": kpi.name,
-                    "query": kpi.query,
-                    "direction": "higher_is_better",
-                    "target": 0.095,
-                    "unit": "ratio",
-                    "step": "1h",
-                },
-                "service_levels": [level.catalogued() for level in levels],
-                "changes": [deploys.query],
-                "serving_log": {"dataset": "impressions", "prediction": "score", "version": "model_version"},
-                "labels": {"dataset": "conversions", "column": "converted", "delay": "2h"},
-                "baseline": {"dataset": "training"},
-                "windows": {"incident": "48h", "healthy": f"{HEALTHY_DAYS}d"},
-                "features": features,
-                "leave_out": ["impression_id", "served_at", *CALENDAR],
-                "playbooks": {ALERT_NAME: "model_quality_drop", "default": "model_quality_drop"},
-            }
-        },
-    }
+        features=by_source(SOURCES, SEGMENTS),
+        serving_log={"dataset": "impressions", "prediction": "score", "version": "model_version"},
+        labels={"dataset": "conversions", "column": "converted", "delay": "2h"},
+        baseline={"dataset": "training"},
+        windows={"incident": "48h", "healthy": f"{HEALTHY_DAYS}d"},
+        leave_out=["impression_id", "served_at", *CALENDAR],
+    )

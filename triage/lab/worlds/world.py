@@ -30,6 +30,7 @@ class World:
     name: str
     model: str
     alert_name: str
+    alert_summary: str
     alert_starts_at: datetime
 
     @property
@@ -63,7 +64,12 @@ def build_once(
     if standing is not None and {key: standing.get(key) for key in stamp} == stamp:
         progress(f"{name}: already built in {home}")
         return World(
-            home, name, standing["model"], standing["alert_name"], datetime.fromisoformat(standing["alert_starts_at"])
+            folder=home,
+            name=name,
+            model=standing["model"],
+            alert_name=standing["alert_name"],
+            alert_summary=standing["alert_summary"],
+            alert_starts_at=datetime.fromisoformat(standing["alert_starts_at"]),
         )
     home.parent.mkdir(parents=True, exist_ok=True)
     workshop = home.parent / f".{home.name}.{os.getpid()}.building"
@@ -75,6 +81,7 @@ def build_once(
             **stamp,
             "model": world.model,
             "alert_name": world.alert_name,
+            "alert_summary": world.alert_summary,
             "alert_starts_at": world.alert_starts_at.isoformat(),
         }
         write_json(workshop / _STAMP, document)
