@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from triage.drift.codes import as_floats, encode, fit_coding, is_number
 from triage.drift.resample import block_sums, difference
@@ -81,8 +82,9 @@ def overlap(
             l2_regularization=1.0, early_stopping=False,
         )  # fmt: skip
         learn = fold != held
-        model.fit(inputs[learn], domain[learn], sample_weight=weight[learn])
-        chance[~learn] = model.predict_proba(inputs[~learn])[:, 1]
+        with threadpool_limits(1):  # small fits; threads that spin beside a busy server cost more than they win
+            model.fit(inputs[learn], domain[learn], sample_weight=weight[learn])
+            chance[~learn] = model.predict_proba(inputs[~learn])[:, 1]
     return Overlap(chance[:n], 1 - chance[n:], float(roc_auc_score(domain, chance)))
 
 

@@ -51,9 +51,13 @@ def find_episode(bad: np.ndarray, healthy_share: float, times: pd.Series | None 
 
 
 def _utc(moments: pd.DatetimeIndex | None, i: int) -> datetime | None:
-    if moments is None or pd.isna(moments[i]):
+    return None if moments is None else moment(moments[i])
+
+
+def moment(stamp: pd.Timestamp) -> datetime | None:
+    """An aware time in UTC; None for NaT. A stamp without a zone is taken as UTC."""
+    if pd.isna(stamp):
         return None
-    stamp = moments[i]
-    stamp = stamp.tz_localize(UTC) if stamp.tzinfo is None else stamp.tz_convert(UTC)
-    result: datetime = stamp.to_pydatetime()
+    aware = stamp.tz_localize(UTC) if stamp.tzinfo is None else stamp.tz_convert(UTC)
+    result: datetime = aware.to_pydatetime()
     return result
