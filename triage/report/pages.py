@@ -43,7 +43,7 @@ def code_span(text: str) -> Markup:
     """``text`` as code, also in a table's cell."""
     shown = visible(text)
     if re.search(r"[`|\\]", shown) or shown != shown.strip() or not shown:
-        return Markup("<code>" + re.sub(r"[^\w\s]", lambda match: f"&#{ord(match.group())};", shown) + "</code>")
+        return Markup("<code>" + re.sub(r"[^\w\s]|_", lambda match: f"&#{ord(match.group())};", shown) + "</code>")
     return Markup(f"`{shown}`")
 
 

@@ -29,7 +29,7 @@ def render_terminal(
     ``next_command`` replaces the one that follows from the incident's state.
     """
     report = build(incident, events)
-    page = _Page(colour, max(40, width))
+    page = _Page(colour, max(60, width))
     _head(page, report)
     page.section("Ladder", _ladder(page, report))
     page.section("Causes", _causes(page, report))
@@ -61,10 +61,20 @@ class _Page:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour and text else text
 
     def wrapped(self, text: str, first: str, rest: str | None = None) -> Iterator[str]:
-        """``text`` behind the prefix ``first``, the following lines behind ``rest`` (as wide as ``first``, blank)."""
+        """``text`` behind the prefix ``first``, the following lines behind ``rest`` (blank, as wide as ``first``)."""
         rest = " " * cells(first) if rest is None else rest
-        for index, line in enumerate(wrapped(visible(text), self._width - cells(first))):
+        for index, line in enumerate(wrapped(visible(text), self._width - max(cells(first), cells(rest)))):
             yield f"{first if index == 0 else rest}{line}".rstrip()
+
+    def at_most(self, count: int, lines: Iterable[str]) -> list[str]:
+        """The first ``count`` of ``lines``, the last of them ending in an ellipsis where more were left out."""
+        kept = list(lines)
+        if len(kept) <= count:
+            return kept
+        last = kept[count - 1]
+        while cells(last) > self._width - 2:
+            last = last[:-1]
+        return [*kept[: count - 1], last.rstrip(".,;: ") + " …"]
 
     def spread(self, left: str, right: str) -> str:
         """``left`` and ``right`` at the two margins of one line; ``left`` is cut where they do not both fit."""
@@ -99,7 +109,7 @@ def _ladder(page: _Page, report: Report) -> Iterator[str]:
     words = max(len(standing.value) for standing in Standing)
     for rung in report.ladder:
         prefix = f"  {rung.standing.glyph} {rung.name:<{names}}  {rung.standing.value:<{words}}  "
-        for index, line in enumerate(_at_most(list(page.wrapped(rung.note, prefix)), 2)):
+        for index, line in enumerate(page.at_most(2, page.wrapped(rung.note, prefix))):
             yield page.paint(line, _STANDING_COLOURS[rung.standing]) if index == 0 else line
 
 
@@ -149,7 +159,3 @@ def _bar(probability: float) -> str:
     eighths = round(min(1.0, max(0.0, probability)) * _BAR_WIDTH * 8)
     whole, part = divmod(eighths, 8)
     return f"{'█' * whole}{_PART_BLOCKS[part] if part else ''}".ljust(_BAR_WIDTH)
-
-
-def _at_most(lines: list[str], count: int) -> list[str]:
-    return lines if len(lines) <= count else [*lines[: count - 1], lines[count - 1].rstrip(".,;: ") + " …"]
