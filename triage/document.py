@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from triage.errors import ConfigError, Fault, NotFound
+from triage.faults import KeyPath, faults_of
 
 if TYPE_CHECKING:
     import yaml
     from pydantic import BaseModel
 
     M = TypeVar("M", bound=BaseModel)
-
-KeyPath = tuple[str | int, ...]
 
 MAX_BYTES = 256 * 1024
 MAX_VALUES = 50_000
@@ -99,8 +98,6 @@ class Document:
     def validate(self, model: "type[M]", at: KeyPath = (), context: Any = None) -> "M":
         """The part at ``at`` as ``model``. Raises ConfigError with every fault, each where it stands."""
         from pydantic import ValidationError
-
-        from triage.faults import faults_of
 
         try:
             return model.model_validate(self.get(at), context=context)

@@ -4,7 +4,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from triage.errors import Fault, near
 
@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
-    from triage.document import Document, KeyPath
+
+KeyPath = tuple[str | int, ...]
+
+
+class Located(Protocol):
+    """A document that knows where its values stand; ``written`` is the text of each scalar."""
+
+    @property
+    def written(self) -> Mapping[KeyPath, str]: ...
+
+    def get(self, path: KeyPath) -> Any: ...
+
+    def fault(self, path: KeyPath, message: str, hint: str = "") -> Fault: ...
+
 
 _MUST_BE = {
     "bool": "true or false",
@@ -35,7 +48,7 @@ _MUST_BE = {
 }
 
 
-def faults_of(document: "Document", model: "type[BaseModel]", at: "KeyPath", error: "ValidationError") -> list[Fault]:
+def faults_of(document: Located, model: "type[BaseModel]", at: KeyPath, error: "ValidationError") -> list[Fault]:
     """Every fault of ``error``, which came of validating the part of ``document`` at ``at`` as ``model``; sorted."""
     details = error.errors(include_url=False)
     faults = {_fault(document, model, at, detail) for detail in details if not _misspelt(detail, details)}
@@ -57,14 +70,14 @@ def _misspelt(missing: "ErrorDetails", details: "list[ErrorDetails]") -> bool:
     )
 
 
-def _fault(document: "Document", model: "type[BaseModel]", at: "KeyPath", detail: "ErrorDetails") -> Fault:
+def _fault(document: Located, model: "type[BaseModel]", at: KeyPath, detail: "ErrorDetails") -> Fault:
     kind, context = detail["type"], detail.get("ctx", {})
     path = _where(document, at, detail["loc"])
     below = path[len(at) :]
     if kind == "missing":
         key = str(detail["loc"][-1])
         known = _field(model, below, key)
-        return document.fault((*path, key), f"is missing; '{_name(path)}' needs it", known)
+        return document.fault((*path, key), f"is missing; {_owner(document, path)} needs it", known)
     if kind == "extra_forbidden":
         allowed = sorted(_keys(model, below[:-1]))
         listing = "allowed: " + ", ".join(allowed) if len(allowed) <= 20 else ""
@@ -80,7 +93,7 @@ def _fault(document: "Document", model: "type[BaseModel]", at: "KeyPath", detail
     return document.fault(path, *_words(document, path, kind, detail))
 
 
-def _words(document: "Document", path: "KeyPath", kind: str, detail: "ErrorDetails") -> tuple[str, str]:
+def _words(document: Located, path: KeyPath, kind: str, detail: "ErrorDetails") -> tuple[str, str]:
     value, context = detail["input"], detail.get("ctx", {})
     if kind == "string_type" and isinstance(value, int | float):
         return f"must be text, not {_shown(value)}", f'put it in quotes: "{document.written.get(path, value)}"'
@@ -117,7 +130,7 @@ def _shown(value: Any) -> str:
     return "a mapping" if isinstance(value, Mapping) else "a list"
 
 
-def _where(document: "Document", at: "KeyPath", loc: tuple[int | str, ...]) -> "KeyPath":
+def _where(document: Located, at: KeyPath, loc: tuple[int | str, ...]) -> KeyPath:
     """The part of pydantic's ``loc`` that stands in the document; names of union members and ``[key]`` fall out."""
     path, value = at, document.get(at)
     for part in loc:
@@ -129,10 +142,8 @@ def _where(document: "Document", at: "KeyPath", loc: tuple[int | str, ...]) -> "
     return path
 
 
-def _name(path: "KeyPath") -> str:
-    from triage.document import dotted
-
-    return dotted(path) or "the top of the file"
+def _owner(document: Located, path: KeyPath) -> str:
+    return f"'{document.fault(path, '').path}'" if path else "the top of the file"
 
 
 def _models(hint: Any) -> Iterator["type[BaseModel]"]:
@@ -167,20 +178,20 @@ def _inside(hint: Any, part: str | int) -> Iterator[Any]:
                     yield field.annotation
 
 
-def _types(model: "type[BaseModel]", path: "KeyPath") -> list[Any]:
+def _types(model: "type[BaseModel]", path: KeyPath) -> list[Any]:
     hints: list[Any] = [model]
     for part in path:
         hints = [inner for hint in hints for inner in _inside(hint, part)]
     return hints
 
 
-def _keys(model: "type[BaseModel]", path: "KeyPath") -> set[str]:
+def _keys(model: "type[BaseModel]", path: KeyPath) -> set[str]:
     """The keys that a mapping at ``path`` may have."""
     found = [inner for hint in _types(model, path) for inner in _models(hint)]
     return {field.alias or name for inner in found for name, field in inner.model_fields.items()}
 
 
-def _field(model: "type[BaseModel]", path: "KeyPath", key: str) -> str:
+def _field(model: "type[BaseModel]", path: KeyPath, key: str) -> str:
     """What the model says of its field ``key``."""
     for hint in _types(model, path):
         for inner in _models(hint):

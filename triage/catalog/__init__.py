@@ -4,12 +4,12 @@ Relative paths are relative to the catalogue's folder. Secrets stand in it by re
 snapshotted into a journal.
 """
 
-from triage.catalog.catalog import Catalog
+from triage.catalog.catalog import Catalog, json_schema
 from triage.catalog.connections import Auth, Prometheus, RegistryAddress
 from triage.catalog.fields import Duration, Secret
 from triage.catalog.model import Dataset, Direction, FeatureType, Kpi, LevelKind, Model, PerRow, ServiceLevel, Task
 
 __all__ = [
-    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Kpi", "LevelKind", "Model", "PerRow", "Prometheus",
-    "RegistryAddress", "Secret", "ServiceLevel", "Task",
+    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Kpi", "LevelKind", "Model", "PerRow",
+    "Prometheus", "RegistryAddress", "Secret", "ServiceLevel", "Task", "json_schema",
 ]  # fmt: skip

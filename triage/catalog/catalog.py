@@ -34,7 +34,7 @@ class Catalog(Part):
         try:
             document = Document.load(path)
         except NotFound as error:
-            raise NotFound(error.message, hint=f"'triage config init > {path}' writes a starter") from None
+            raise NotFound(error.message, hint=f"'triage config init {path}' writes a starter") from None
         return cls._checked(document, Path(path).resolve().parent)
 
     @classmethod
@@ -119,3 +119,9 @@ def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Secret]]:
     elif isinstance(value, dict):
         for name, item in value.items():
             yield from _secrets(item, (*path, name))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a catalogue, for editors and checkers."""
+    schema = Catalog.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "triage.yaml", **schema}
