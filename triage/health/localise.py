@@ -1,7 +1,7 @@
 """Which service is to blame, among many that all look bad: the one whose trouble its own callees do not explain."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from triage.health.robust import robust_scale
 
 LEAST_Z = 3.0
 FLOOR = 0.02
-NOTHING = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Reading:
     service: str
     healthy: np.ndarray
     current: np.ndarray
-    before: np.ndarray = NOTHING
+    before: np.ndarray = field(default_factory=lambda: np.zeros(0))
     traffic: float | None = None
     resolution: float = 0.0
 
