@@ -26,6 +26,8 @@ MIN_ROWS = 100
 MAX_SUSPECTS, MAX_PLAYERS, MAX_UNDONE = 40, 10, 4
 NEGLIGIBLE = 0.01
 BOOTSTRAPS = 400
+BOOTSTRAP_ROWS = 10_000
+"""Of more rows the mean is as good as normal, and a bootstrap only costs memory."""
 WIDER = 5  # times the budget's rows are scored to measure the drop itself
 
 
@@ -187,7 +189,9 @@ def attribute(
             for name in players[:MAX_UNDONE]:
                 if budget.clock() - started < budget.seconds:
                     undone[name] = undo(incident, healthy[name], window[name], predict, loss, rng)
-    resample = rng.integers(0, len(rows), (BOOTSTRAPS, len(rows)), dtype=np.int32)
+    resample = None
+    if len(rows) <= BOOTSTRAP_ROWS:
+        resample = rng.integers(0, len(rows), (BOOTSTRAPS, len(rows)), dtype=np.int32)
     whole = _cost(per_player.sum(axis=0), resample, drop)
     found = []
     for name in alone:
@@ -261,10 +265,14 @@ def _affordable(players: int, evaluations: float) -> int:
 
 
 def _cost(
-    contribution: np.ndarray, resample: np.ndarray, drop: float | None
+    contribution: np.ndarray, resample: np.ndarray | None, drop: float | None
 ) -> tuple[float, float, float, float | None]:
     cost = float(contribution.mean())
-    low, high = np.quantile(contribution[resample].mean(axis=1), [0.025, 0.975])
+    if resample is None:
+        margin = 1.96 * float(contribution.std()) / len(contribution) ** 0.5
+        low, high = cost - margin, cost + margin
+    else:
+        low, high = np.quantile(contribution[resample].mean(axis=1), [0.025, 0.975])
     return cost, float(low), float(high), cost / drop if drop is not None and drop > 0 else None
 
 
@@ -272,7 +280,7 @@ def _by_source(
     players: Sequence[str],
     per_player: np.ndarray,
     sources: Mapping[str, str],
-    resample: np.ndarray,
+    resample: np.ndarray | None,
     drop: float | None,
 ) -> tuple[SourceShare, ...]:
     groups: dict[str, list[int]] = {}

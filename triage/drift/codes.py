@@ -73,8 +73,14 @@ def as_labels(values: pd.Series) -> tuple[np.ndarray, list[str]]:
     return np.where(positions < 0, -1, merged[positions]), [str(text) for text in kept]
 
 
-def fit_coding(baseline: pd.Series, *, bins: int = 20, max_categories: int = 200) -> Coding:
-    """Fit on the baseline alone, so that codes of any later window mean the same."""
+def fit_coding(
+    baseline: pd.Series, *, bins: int = 20, max_categories: int = 200, window: pd.Series | None = None
+) -> Coding:
+    """Fit on the baseline alone, so that codes of any later window mean the same.
+
+    With ``window``, the categories kept are those that are common in either, so that one which was rare in the baseline
+    and grew is not lost among the others.
+    """
     name = str(baseline.name)
     if is_number(baseline) or pd.api.types.is_datetime64_any_dtype(baseline.dtype):
         floats = as_floats(baseline)
@@ -87,7 +93,11 @@ def fit_coding(baseline: pd.Series, *, bins: int = 20, max_categories: int = 200
         return Coding(name, edges[edges > low], None, frozenset(), low - margin, high + margin)
     positions, texts = as_labels(baseline)
     counts = np.bincount(positions[positions >= 0], minlength=len(texts))
-    order = np.argsort(-counts, kind="stable")[:max_categories]
+    common = counts / max(counts.sum(), 1)
+    if window is not None:
+        found = window.dropna().astype(str).value_counts(normalize=True)
+        common = np.maximum(common, found.reindex(texts, fill_value=0.0).to_numpy())
+    order = np.argsort(-common, kind="stable")[:max_categories]
     return Coding(name, None, tuple(texts[i] for i in order), frozenset(texts), np.nan, np.nan)
 
 

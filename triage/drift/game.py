@@ -110,7 +110,7 @@ def populations(
     others += list(suspects[: MAX_WITNESSES - len(others)])
     coded: dict[str, tuple[Coding, np.ndarray, np.ndarray]] = {}
     for name in {*others, *suspects}:
-        coding = fit_coding(before[name], bins=bins, max_categories=30)
+        coding = fit_coding(before[name], bins=bins, max_categories=30, window=now[name])
         coded[name] = coding, encode(coding, before[name]), encode(coding, now[name])
     strange = {name for name, (_, _, now_codes) in coded.items() if (now_codes == UNSEEN).mean() > MAX_STRANGE}
     found = {}

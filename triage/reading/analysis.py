@@ -22,6 +22,9 @@ HARMLESS_BY_ITSELF = frozenset({FaultKind.NEW_CATEGORY, FaultKind.RANGE, FaultKi
 """Faults that a moved population shows as well as a broken source; what the model does with them decides."""
 
 MOST_SUSPECTS = 12
+MODEL_ROWS = 3_000
+LABEL_ROWS = 120_000
+"""Rows to replay: asking the model is dear, looking at labels is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ def _impact(ctx: Context) -> Impact:
     now, _ = labels(ctx, current)
     wanted = features(ctx)
     model = ctx.ports.registry.predictor(version)
+    inputs = tuple(version.inputs or wanted.names)
     faulty = broken(quality(ctx).faults)
     moved = [
         drift.name for drift in sorted(movement(ctx), key=lambda d: -d.severity) if drift.verdict is Movement.MOVED
@@ -96,12 +100,12 @@ def _impact(ctx: Context) -> Impact:
         dict.fromkeys([*faulty, *(fault.feature for fault in quality(ctx).faults if fault.feature), *moved])
     )
 
-    def share(loss: Loss) -> Attribution:
+    def share(loss: Loss, rows: int) -> Attribution:
         return attribute(
             healthy.rows,
             truth,
             current.rows,
-            wanted.names,
+            inputs,
             suspects[:MOST_SUSPECTS],
             model.predict,
             loss,
@@ -110,11 +114,12 @@ def _impact(ctx: Context) -> Impact:
             corrupted=faulty,
             current_labels=now if np.isfinite(now).sum() else None,
             sources=wanted.sources,
-            budget=Budget(),
+            budget=Budget(rows=rows),
         )
 
     loss = log_loss if ctx.model.task is Task.CLASSIFICATION else squared_error
-    return Impact(loss=share(loss), kpi=share(_shortfall(ctx)) if ctx.model.kpi.per_row is PerRow.LABEL else None)
+    by_label = ctx.model.kpi.per_row is PerRow.LABEL
+    return Impact(share(loss, MODEL_ROWS), share(_shortfall(ctx), LABEL_ROWS) if by_label else None)
 
 
 def _shortfall(ctx: Context) -> Loss:

@@ -16,7 +16,7 @@ from triage.reading.features import champion, features
 from triage.reading.sample import EvenSample
 from triage.step import Context, unmeasured
 
-SAMPLE_ROWS = 60_000
+SAMPLE_ROWS = 120_000
 EDGE_ROWS = 100_000
 DAY = timedelta(days=1)
 
@@ -152,7 +152,10 @@ def _read(ctx: Context, window: Window, most: int) -> WindowRead | None:
     """One pass over ``window`` of the serving log, or None where it has no rows."""
     model, dataset = ctx.model, ctx.catalog.dataset(ctx.model.serving_log.dataset)
     edges = baseline(ctx)[0].edges
-    beside = (dataset.time, dataset.key, model.serving_log.prediction, model.serving_log.version)
+    version = champion(ctx)
+    # Columns that the catalogue leaves out are no suspects, but the model needs them to answer.
+    inputs = (version.inputs or {}) if version else {}
+    beside = (dataset.time, dataset.key, model.serving_log.prediction, model.serving_log.version, *inputs)
     there = ctx.ports.windows.describe(dataset.name).columns
     columns = [name for name in dict.fromkeys((*edges.names, *(name for name in beside if name))) if name in there]
     try:
