@@ -51,3 +51,9 @@ def test_other_kinds_appear_once_something_is_known_of_them(kind):
     assert rung(kind) is None
     diagnosis = replace(DIAGNOSIS, ruled_out=(RuledOut(kind, "same as last week"),))
     assert rung(kind, diagnosis=diagnosis).standing is Standing.RULED_OUT
+
+
+def test_a_kind_that_was_ranked_without_evidence_stays_unchecked():
+    guess = Cause(CauseKind.SERVING_SKEW, "", 0.05, None, "no evidence for it, and not ruled out")
+    diagnosis = replace(DIAGNOSIS, causes=(*DIAGNOSIS.causes, guess))
+    assert rung(CauseKind.SERVING_SKEW, diagnosis=diagnosis).standing is Standing.UNCHECKED

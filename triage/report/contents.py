@@ -253,11 +253,15 @@ def _trigger(incident: Incident) -> str:
 
 
 def _impact(drop: Drop) -> Impact:
-    change, change_interval = signed_percent(drop.change), interval(drop.low, drop.high, "ratio")
+    whole = abs(drop.healthy)
+    change = signed_percent(drop.change / whole) if whole else NOTHING
+    known = whole and drop.low is not None and drop.high is not None  # not finite is null in the journal
+    change_interval = interval(drop.low / whole, drop.high / whole, "ratio") if known else ""
     verb = "did not move" if drop.change == 0 else "rose" if drop.change > 0 else "fell"
     tail = "" if drop.worse else "; in the direction the catalogue gives, that is no loss"
     healthy, current = figure(drop.healthy, drop.unit), figure(drop.current, drop.unit)
-    sentence = f"{drop.kpi} {verb} from {healthy} to {current}: {change} ({change_interval}){tail}"
+    spread = f" ({change_interval})" if change_interval else ""
+    sentence = f"{drop.kpi} {verb} from {healthy} to {current}: {change}{spread}{tail}"
     onset_interval = between(drop.onset_low, drop.onset_high) if drop.onset_low and drop.onset_high else ""
     return Impact(
         drop,
@@ -266,7 +270,7 @@ def _impact(drop: Drop) -> Impact:
         current,
         change,
         change_interval,
-        difference(drop.current - drop.healthy, drop.unit),
+        difference(drop.change, drop.unit),
         moment(drop.onset) if drop.onset else "not found",
         onset_interval,
     )

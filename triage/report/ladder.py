@@ -99,7 +99,7 @@ def _standing(kind: CauseKind, incident: Incident, evidence: list[Evidence]) -> 
     measured = not evidence or any(item.verdict is not Verdict.UNMEASURED for item in evidence)
     if diagnosis is not None:
         ranked = [(rank, cause) for rank, cause in enumerate(diagnosis.causes) if cause.kind is kind]
-        if ranked:
+        if ranked and (ranked[0][1].evidence or kind is CauseKind.UNKNOWN):
             rank, cause = ranked[0]
             first = rank == 0 and kind is not CauseKind.UNKNOWN
             return (Standing.CAUSE if first else Standing.POSSIBLE), _named(cause)

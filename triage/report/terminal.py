@@ -115,11 +115,11 @@ def _ladder(page: _Page, report: Report) -> Iterator[str]:
 
 def _causes(page: _Page, report: Report) -> Iterator[str]:
     for item in report.causes:
-        share = f"{item.share} of the drop" if item.cause.share_of_drop is not None else item.share
         between = f" ({item.share_interval})" if item.share_interval else ""
+        share = f"{item.share} of the drop{between}. " if item.cause.share_of_drop is not None else ""
         right = f"{_bar(item.cause.probability)} {item.probability:>5}"
         yield page.spread(f"  {item.rank}  {item.name}", right)
-        yield from page.wrapped(f"{share}{between}. {item.cause.statement}{_cited(item.citations)}", "     ")
+        yield from page.wrapped(f"{share}{item.cause.statement}{_cited(item.citations)}", "     ")
     if report.next_check:
         yield from page.wrapped(f"To be surer: {report.next_check}", "  ")
 

@@ -34,7 +34,7 @@ def time_ticks(start: float, end: float, about: int = 5) -> tuple[tuple[float, s
     step = next((step for step in _TIME_STEPS if (end - start) / step <= about), _TIME_STEPS[-1])
     first = math.ceil((start - _MONDAY) / step)
     last = math.floor((end - _MONDAY) / step)
-    every = max(1, (last - first + 1) // (2 * about))
+    every = max(1, -(-(last - first + 1) // (2 * about)))
     times = [_MONDAY + index * step for index in range(first, last + 1, every)]
     return tuple((float(time), _label(datetime.fromtimestamp(time, UTC), step >= _DAY)) for time in times)
 
