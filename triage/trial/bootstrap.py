@@ -67,3 +67,16 @@ def p_at_most(draws: np.ndarray, limit: float, n_units: int) -> float:
         return 1.0
     share = (1 + np.count_nonzero(~(draws > limit))) / (len(draws) + 1)
     return float(stats.t.cdf(stats.norm.ppf(min(share, 1 - 1e-12)) * np.sqrt((n_units - 1) / n_units), n_units - 1))
+
+
+def design_effect(values: np.ndarray, cluster: np.ndarray) -> float:
+    """How many times larger the variance of the mean is than for independent rows, at least 1; inputs (n,).
+
+    Kish (1965): the variance of cluster totals over n times that of single rows.
+    """
+    codes = np.unique(cluster, return_inverse=True)[1].reshape(-1)
+    centred = np.asarray(values, dtype=np.float64) - np.mean(values)
+    alone, k = float(np.sum(centred**2)), int(codes.max()) + 1
+    if alone == 0 or k < 2:
+        return 1.0
+    return max(1.0, float(np.sum(np.bincount(codes, weights=centred) ** 2)) / alone * k / (k - 1))
