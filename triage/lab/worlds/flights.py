@@ -178,7 +178,7 @@ def _truth(served: pd.DataFrame, champion: Trained) -> dict[str, Any]:
 
     return {
         "cause": {"kind": "concept_drift", "subject": "", "onset": INCIDENT[0].isoformat(), "share_of_drop": 1.0},
-        "statement": "Flights were late at equal weather and schedule: controllers were furloughed from 21 to 27 April.",
+        "statement": "Flights were late at equal weather and schedule: controllers were furloughed on 21 to 27 April.",
         "windows": {"incident": [moment.isoformat() for moment in INCIDENT]},
         "levels": {
             "healthy, 4 to 17 April": level("2013-04-04", "2013-04-17"),
