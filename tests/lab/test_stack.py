@@ -119,8 +119,8 @@ def test_every_query_of_the_catalogue_has_a_fortnight_of_history(lab, metrics):
 
 def test_requests_are_served_logged_and_labelled(lab, metrics):
     data = LabFolder(lab.folder).data
-    live = {name: sorted(data.glob(f"{name}/day=*/live-*.parquet")) for name in ("impressions", "conversions")}
-    assert eventually(lambda: all(list(data.glob(f"{name}/day=*/live-*.parquet")) for name in live))
+    logs = ("impressions", "conversions", "reference")
+    assert eventually(lambda: all(list(data.glob(f"{name}/day=*/live-*.parquet")) for name in logs))
     served = ds.dataset(sorted(data.glob("impressions/day=*/live-*.parquet"))[0]).to_table().to_pandas()
     history = ds.dataset(sorted(data.glob("impressions/day=*/part-0.parquet"))[0])
     assert list(served.columns) == history.schema.names
@@ -163,7 +163,7 @@ def test_a_latency_fault_shows_in_promql_and_ends_when_it_is_cleared(lab, folder
 def test_an_error_fault_shows_in_the_ratio(lab, folder, metrics):
     ratio = 'sum(rate(inference_requests_total{code=~"5.."}[10s])) / sum(rate(inference_requests_total[10s]))'
     assert last(metrics, ratio) == 0
-    inject(folder, "errors", share=0.5)
+    inject(folder, "errors", severity=0.5)
     assert eventually(lambda: last(metrics, ratio) > 0.3)
     clear(folder, "errors")
 
@@ -191,6 +191,14 @@ def test_an_unknown_fault_or_setting_is_refused_with_the_nearest_name(lab, folde
         inject(folder, "latencie")
     with pytest.raises(UsageError, match="did you mean 'seconds'"):
         inject(folder, "latency", second=1)
+    with pytest.raises(UsageError, match="did you mean 'item_rating'"):
+        inject(folder, "null_flood", feature="item_ratings")
+    with pytest.raises(UsageError, match="holds text"):
+        inject(folder, "unit_change", feature="device_type")
+    with pytest.raises(UsageError, match="is no share"):
+        inject(folder, "errors", severity=20)
+    with pytest.raises(UsageError, match="is a number"):
+        inject(folder, "latency", seconds="long")
     with pytest.raises(NotFound, match="no fault"):
         clear(folder, "nothing")
     assert status(folder).faults == ()

@@ -52,13 +52,25 @@ def test_a_campaign_brings_its_share(visitors):
 
 def test_the_champions_own_scores_change_nothing(visitors):
     batch = visitors.draw(5000, NIGHT)
-    assert (visitors.decide(batch, batch.champion_scores) == batch.converted).all()
+    assert (visitors.decide(batch, batch.champion_scores, waited_seconds=0.1) == batch.converted).all()
+
+
+def test_who_waits_long_leaves(visitors):
+    batch = visitors.draw(20_000, NIGHT)
+    left = visitors.decide(batch, batch.champion_scores, waited_seconds=0.75)
+    assert left.sum() == pytest.approx(np.exp(-0.5) * batch.converted.sum(), rel=0.1)
+
+
+def test_best_sellers_fit_few_when_the_model_does_not_answer(visitors):
+    batch = visitors.draw(20_000, NIGHT)
+    left = visitors.decide(batch, None, waited_seconds=0.1)
+    assert left.sum() == pytest.approx(0.3 * batch.converted.sum(), rel=0.15)
 
 
 def test_scores_of_another_model_cost_conversions_and_win_none(visitors):
     batch = visitors.draw(20_000, NIGHT)
     strange = np.random.default_rng(1).permutation(batch.champion_scores)
-    left = visitors.decide(batch, strange)
+    left = visitors.decide(batch, strange, waited_seconds=0.1)
     assert left.sum() < 0.93 * batch.converted.sum()
     assert not (left & ~batch.converted).any()
 

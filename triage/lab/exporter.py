@@ -43,7 +43,7 @@ class Counted:
                 self._count(path)
 
 
-def count_impressions(path: Path) -> None:
+def count_shown(path: Path) -> None:
     _impressions.inc(pq.read_metadata(path).num_rows)
 
 
@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     watched = (
-        Counted(folder.data / "impressions", count_impressions, label_delay_seconds),
+        Counted(folder.data / "shown", count_shown, label_delay_seconds),
         Counted(folder.data / "conversions", count_labels),
         Restarts(folder),
     )

@@ -57,7 +57,7 @@ FAULTS: Mapping[str, Fault] = {
             "The model server fails a share of its requests",
             CauseKind.INFRASTRUCTURE,
             "error_ratio within a minute; InferenceErrors fires",
-            share=0.2,
+            severity=0.2,
             slot="champion",
         ),
         _fault(
@@ -79,15 +79,15 @@ FAULTS: Mapping[str, Fault] = {
             "A column arrives empty",
             CauseKind.DATA_QUALITY,
             "nulls of item_rating",
-            column="item_rating",
-            share=0.8,
+            feature="item_rating",
+            severity=0.8,
         ),
         _fault(
             "unit_change",
             "A price arrives in cents",
             CauseKind.DATA_QUALITY,
             "range and median of item_price_eur",
-            column="item_price_eur",
+            feature="item_price_eur",
             factor=100.0,
         ),
         _fault(
@@ -95,23 +95,23 @@ FAULTS: Mapping[str, Fault] = {
             "A category arrives under another name",
             CauseKind.DATA_QUALITY,
             "unseen values of device_type",
-            column="device_type",
+            feature="device_type",
         ),
         _fault(
             "location_campaign",
             "A campaign brings visitors from a region the champion hardly knows",
             CauseKind.FEATURE_DRIFT,
             "conversion falls; user_location drifts",
-            share=0.5,
+            severity=0.5,
         ),
         _fault(
             "concept_flip",
             "Offers that fit their visitor best no longer sell",
             CauseKind.CONCEPT_DRIFT,
             "conversion falls, no feature moves",
-            column="user_item_affinity",
+            feature="user_item_affinity",
             above=0.4,
-            share=0.6,
+            severity=0.6,
         ),
         _fault(
             "bad_model_version",
@@ -124,8 +124,8 @@ FAULTS: Mapping[str, Fault] = {
             "The server computes a feature otherwise than the pipeline",
             CauseKind.SERVING_SKEW,
             "user_item_affinity differs between impressions and pipeline",
-            column="user_item_affinity",
-            factor=0.2,
+            feature="user_item_affinity",
+            rows_late=5,
         ),
         _fault(
             "label_delay",
@@ -143,11 +143,11 @@ FAULTS: Mapping[str, Fault] = {
         ),
         _fault(
             "harmless_season",
-            "It gets colder and evenings get longer",
+            "The weather turns",
             None,
-            "outdoor_temperature_c and session_length_s move, conversion stays",
-            colder_c=9.0,
-            longer=1.3,
+            "outdoor_temperature_c moves, conversion stays",
+            feature="outdoor_temperature_c",
+            severity=2.0,
         ),
     )
 }
@@ -173,8 +173,10 @@ def inject(folder: Path, name: str, **settings: Any) -> Injected:
         **fault.settings,
         **{key: _like(name, key, fault.settings[key], value) for key, value in settings.items()},
     }
-    if "column" in settings:
-        _check_column(lab, name, chosen)
+    if name != "harmless_season" and not 0 <= chosen.get("severity", 0) <= 1:
+        raise UsageError(f"{name}: a severity of {chosen['severity']:g} is no share", hint="give a number from 0 to 1")
+    if "feature" in settings:
+        _check_feature(lab, name, chosen)
     if name == "bad_model_version":
         from triage.lab.bad_version import deploy_bad_version
 
@@ -189,26 +191,23 @@ def _like(fault: str, key: str, usual: Any, value: Any) -> Any:
     if isinstance(usual, str):
         return str(value)
     try:
-        return float(value)
+        return type(usual)(value)
     except (TypeError, ValueError):
         raise UsageError(f"{fault}: {key} is a number, not {value!r}", hint=f"for example {key}={usual}") from None
 
 
-def _check_column(lab: LabFolder, fault: str, chosen: Mapping[str, Any]) -> None:
+def _check_feature(lab: LabFolder, fault: str, chosen: Mapping[str, Any]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = pq.read_schema(next((lab.world / "training").glob("*.parquet")))
-    column = chosen["column"]
-    if column not in schema.names:
-        raise UsageError(f"{fault}: there is no column {column!r}", hint=near(column, schema.names))
-    is_text = pa.types.is_string(schema.field(column).type)
+    feature = chosen["feature"]
+    if feature not in schema.names:
+        raise UsageError(f"{fault}: there is no feature {feature!r}", hint=near(feature, schema.names))
+    is_text = pa.types.is_string(schema.field(feature).type)
     if is_text != (fault == "category_rename") and fault != "null_flood":
-        kind = "text" if is_text else "numbers"
-        raise UsageError(
-            f"{fault} can't change {column!r}, which holds {kind}",
-            hint=f"for example column={FAULTS[fault].settings['column']}",
-        )
+        kind, usual = "text" if is_text else "numbers", FAULTS[fault].settings["feature"]
+        raise UsageError(f"{fault} can't change {feature!r}, which holds {kind}", hint=f"for example feature={usual}")
 
 
 def clear(folder: Path, name: str | None = None) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ class Load:
         self._visitors = Visitors(healthy, campaign, self._rng)
         self._labels = ParquetLog(folder.data / "conversions", "labels", _FLUSH_SECONDS)
         self._reference = ParquetLog(folder.data / "reference", "pipeline", _FLUSH_SECONDS)
+        self._shown = ParquetLog(folder.data / "shown", "shop", _FLUSH_SECONDS)
         self._due: list[tuple[float, pa.Table]] = []
         self._next_key = time.time_ns() // 1000
         self._in_flight = 0
@@ -76,8 +77,8 @@ class Load:
                         task.add_done_callback(tasks.discard)
                 self._publish_labels()
                 await self._pause()
-        self._labels.flush()
-        self._reference.flush()
+        for log in (self._labels, self._reference, self._shown):
+            log.flush()
 
     async def _pause(self) -> None:
         try:
@@ -98,7 +99,7 @@ class Load:
         keys = self._next_key + np.arange(len(batch.converted))
         self._next_key += len(keys)
         self._keep_reference(batch, keys, now)
-        sent = as_served(batch.features, on)
+        sent = as_served(batch.features, on, self._rng)
         waits = np.sort(self._rng.random(number)) * _TICK_SECONDS
         parts = np.split(np.arange(len(keys)), number)
         return [
@@ -116,26 +117,29 @@ class Load:
         wait: float,
     ) -> None:
         await asyncio.sleep(wait)
+        began = time.monotonic()
         self._in_flight += 1
         try:
             body = sent.assign(**{self._settings.key: keys}).to_json(orient="records", double_precision=15)
             answer = await client.post(
                 self._settings.url, content=f'{{"rows":{body}}}', headers={"Content-Type": "application/json"}
             )
-            if answer.status_code == 200:
-                self._convert(batch, keys, rows, np.array(answer.json()["scores"]))
+            scores = np.array(answer.json()["scores"]) if answer.status_code == 200 else None
         except (httpx.HTTPError, ValueError, KeyError):
-            return  # nothing was shown, so nobody converts; the servers' metrics tell of it
+            scores = None
         finally:
             self._in_flight -= 1
-
-    def _convert(self, batch: Batch, keys: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> None:
-        on = self._watch.all()
         shown = Batch(batch.features.iloc[rows], batch.champion_scores[rows], batch.converted[rows])
-        converted = settle(shown.features, self._visitors.decide(shown, scores), on, self._rng)
+        self._show(shown, keys, scores, time.monotonic() - began)
+
+    def _show(self, shown: Batch, keys: np.ndarray, scores: np.ndarray | None, waited_seconds: float) -> None:
+        on = self._watch.all()
+        converted = self._visitors.decide(shown, scores, waited_seconds)
+        converted = settle(shown.features, converted, on, self._rng)
         due = time.time() + label_delay_seconds(on, self._settings.label_delay_seconds)
         table = pa.table({self._settings.key: pa.array(keys, pa.int64()), "converted": pa.array(converted)})
         self._due.append((due, table))
+        self._shown.add(table.select([self._settings.key]))
 
     def _publish_labels(self) -> None:
         now = time.time()
@@ -145,8 +149,8 @@ class Load:
             table = pa.concat_tables(ready)
             at = pa.repeat(pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC")), len(table))
             self._labels.add(table.add_column(1, "labelled_at", at))
-        self._labels.flush_when_due()
-        self._reference.flush_when_due()
+        for log in (self._labels, self._reference, self._shown):
+            log.flush_when_due()
 
     def _keep_reference(self, batch: Batch, keys: np.ndarray, now: datetime) -> None:
         """One row in twenty as the feature pipeline computes it, for comparison with what was served."""

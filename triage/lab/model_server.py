@@ -159,7 +159,7 @@ class Server:
         if latency and self._hit(latency.settings):
             await asyncio.sleep(self._rng.gamma(4.0, latency.settings["seconds"] / 4.0))
         errors = self._watch.get("errors")
-        if errors and self._hit(errors.settings) and self._rng.random() < errors.settings["share"]:
+        if errors and self._hit(errors.settings) and self._rng.random() < errors.settings["severity"]:
             return JSONResponse({"error": "injected"}, status_code=500)
         try:
             rows = (await request.json())["rows"]

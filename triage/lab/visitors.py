@@ -3,7 +3,8 @@
 A visitor converts as the world's log says, as long as the model thinks as much of the offer as the world's champion
 did. An offer that the served model scores lower is shown less prominently, and some of its conversions are lost; so
 whatever spoils the scores costs conversions, and the champion itself changes nothing. Nothing is won by a higher
-score: the log does not tell who else might have bought.
+score: the log does not tell who else might have bought. Who waits long leaves; who gets no answer from the model is
+shown the same best-sellers as everybody, which rarely fit.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 NEW_REGION_COLUMN = "user_location"
 _LEAST_PROMINENT = 0.1
+_UNNOTICED_SECONDS = 0.25
+_PATIENCE_SECONDS = 1.0
+_BEST_SELLERS_FIT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,13 @@ class Visitors:
             np.concatenate([pool.converted[rows] for pool, rows in drawn]),
         )
 
-    def decide(self, batch: Batch, scores: np.ndarray) -> np.ndarray:
-        """Who converts (n,) bool, given the served ``scores`` (n,)."""
-        kept = prominence(scores) / prominence(batch.champion_scores)
-        return batch.converted & (self._rng.random(len(scores)) < kept)
+    def decide(self, batch: Batch, scores: np.ndarray | None, waited_seconds: float) -> np.ndarray:
+        """Who converts (n,) bool, given the served ``scores`` (n,), or None where the model did not answer."""
+        kept = np.full(len(batch.converted), _BEST_SELLERS_FIT)
+        if scores is not None:
+            kept = prominence(scores) / prominence(batch.champion_scores)
+        kept = kept * np.exp(-max(waited_seconds - _UNNOTICED_SECONDS, 0.0) / _PATIENCE_SECONDS)
+        return batch.converted & (self._rng.random(len(kept)) < kept)
 
     def _deal(self, pool: Pool, number: int) -> np.ndarray:
         deck = self._decks[id(pool)]
