@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from triage.catalog import Catalog, Model, Secret
 from triage.errors import TriageError, near
@@ -22,6 +23,7 @@ from triage.step import Ports
 Status = Literal["ok", "failed", "warning", "skipped"]
 
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 _ROWS_TO_SCORE = 50
 _KEYS_TO_JOIN = 2_000
 _FRESH = timedelta(hours=3)
@@ -234,15 +236,17 @@ class _ModelChecks:
             return "skipped", "the champion has no signature", ""
         wanted = list(dict.fromkeys([*names, log.prediction, *([log.version] if log.version else [])]))
         now = self._now()
-        batches = self._ports.windows.scan(
-            log.dataset, Window(now - _DAY, now + timedelta(seconds=1)), wanted
-        ).batches()
-        rows = next(batches).slice(0, _ROWS_TO_SCORE).to_pandas()
+        rows = pd.DataFrame()
+        for batch in self._ports.windows.scan(log.dataset, Window(now - _DAY, now + _SECOND), wanted).batches():
+            rows = pd.concat([rows, batch.to_pandas()]).head(_ROWS_TO_SCORE)
+            if len(rows) == _ROWS_TO_SCORE:
+                break
         scores = self._ports.registry.predictor(version).predict(rows)
         if not np.isfinite(scores).all():
             return "failed", "scores are not finite", "compare the log's columns with what the model was trained on"
         if log.version is not None:
-            rows, scores = (part[rows[log.version].astype(str) == version.version] for part in (rows, scores))
+            own = (rows[log.version].astype(str) == version.version).to_numpy()
+            rows, scores = rows[own], scores[own]
         if not len(rows):
             return "warning", "loads; no row of the newest batch was served by it", "was it just deployed?"
         apart = float(np.max(np.abs(scores - rows[log.prediction].to_numpy(dtype=float))))

@@ -110,7 +110,8 @@ class MlflowRegistry:
     def _at(self, doing: str) -> Iterator[Any]:
         """MLflow's client, with MLflow's globals pointing at this registry."""
         uri = self._uri()
-        if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+        file = uri.removeprefix("sqlite:///") if uri.startswith("sqlite:///") else ""
+        if file and not file.startswith("file:") and not Path(file).is_file():
             raise SourceUnavailable(
                 f"there is no registry database at {shown(uri)}", hint="check registry.uri in the catalogue"
             )

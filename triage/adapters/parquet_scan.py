@@ -186,7 +186,7 @@ class ParquetScan:
         return pq.ParquetFile(
             group.footer.file.path,
             metadata=group.footer.metadata,
-            read_dictionary=self._dictionaries,
+            read_dictionary=[name for name in self._dictionaries if name in group.footer.types],
             memory_map=True,
             pre_buffer=False,
         )

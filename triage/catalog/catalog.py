@@ -11,8 +11,9 @@ from triage.catalog.connections import Prometheus, RegistryAddress
 from triage.catalog.cross_checks import cross_check
 from triage.catalog.fields import Name, Part, Secret
 from triage.catalog.model import Dataset, Model
-from triage.document import Document, KeyPath, dotted
+from triage.document import Document, dotted
 from triage.errors import ConfigError, Fault, NotFound, near
+from triage.faults import KeyPath
 
 
 class Catalog(Part):

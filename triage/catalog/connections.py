@@ -29,11 +29,13 @@ def _http(url: str) -> str:
     return url
 
 
-def _registry_uri(uri: str, info: ValidationInfo) -> str:
+def _registry_uri(uri: str | Secret, info: ValidationInfo) -> str | Secret:
+    if isinstance(uri, Secret):
+        return uri
     scheme = urlsplit(_without_password(uri)).scheme
     if scheme in ("", "file"):
         raise Wrong("is no MLflow address", "write sqlite:///mlflow.db, or the server's http(s) address")
-    if scheme == "sqlite" and not uri.startswith("sqlite:////"):
+    if scheme == "sqlite" and not uri.startswith(("sqlite:////", "sqlite:///file:")):
         return f"sqlite:///{against(folder_of(info), uri.removeprefix('sqlite:///'))}"
     return uri
 
@@ -104,7 +106,7 @@ class Prometheus(Part):
 class RegistryAddress(Part):
     """The MLflow model registry."""
 
-    uri: Annotated[str, AfterValidator(_registry_uri)] | Secret
+    uri: Annotated[str | Secret, AfterValidator(_registry_uri)]
     """MLflow tracking URI: sqlite:///mlflow.db, http(s)://…, or a reference where it holds a password."""
     auth: Auth = Auth()
     timeout: PositiveDuration = timedelta(seconds=10)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from triage.catalog.model import Dataset, Model
-from triage.document import Document, KeyPath
+from triage.document import Document
 from triage.errors import Fault, near
+from triage.faults import KeyPath
 
 
 def cross_check(models: Mapping[str, Model], datasets: Mapping[str, Dataset], document: Document) -> Iterator[Fault]:

@@ -30,7 +30,7 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-_DURATION = r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+"
+_DURATION = r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d|w))+"
 _LONGEST = timedelta(days=3660)
 
 
@@ -40,10 +40,10 @@ def parse_duration(value: Any) -> timedelta:
         return value
     text = value.strip() if isinstance(value, str) else value
     if not isinstance(text, str) or not re.fullmatch(_DURATION, text):
-        bare = isinstance(value, int | float) or (isinstance(text, str) and text.isdigit())
+        bare = isinstance(value, int | float) or (isinstance(text, str) and text.isdecimal())
         hint = f"add a unit: {text}s, {text}m or {text}h" if bare else "write it as 90s, 30m, 48h or 14d"
         raise Wrong(f"must be a length of time, not {_short(value)}", hint)
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text)
+    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)", text)
     try:
         length = sum((float(number) * _UNITS[unit] for number, unit in parts), timedelta())
     except OverflowError:

@@ -1,0 +1,114 @@
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from triage.adapters.memory import MemoryClock, MemoryDataset, MemoryMetrics, MemoryRegistry, MemoryWindows
+from triage.catalog import Catalog
+from triage.doctor import Check, run_checks
+from triage.errors import SourceUnavailable
+from triage.ports import ModelVersion, Series
+from triage.starter import init_text
+from triage.step import Ports
+
+NOW = datetime(2026, 11, 3, tzinfo=UTC)
+N = 600
+
+
+def catalog() -> Catalog:
+    text = init_text().replace("# version: model_version", "version: model_version")
+    return Catalog.parse(text, "triage.yaml", Path("/somewhere"))
+
+
+def table(**more: list) -> pa.Table:
+    times = [NOW - timedelta(minutes=5 * (N - n)) for n in range(N)]
+    columns = {"served_at": times, "request_id": list(range(N)), "x": list(np.linspace(0, 1, N)), "place": ["a"] * N}
+    return pa.table(columns | more)
+
+
+def ports(metrics: bool = True, inputs: dict[str, str] | None = None, **tables: pa.Table) -> Ports:
+    log = tables.get("log", table(score=list(np.linspace(0, 1, N)), model_version=["3"] * N))
+    labels = tables.get(
+        "labels", table(label=[1] * N).rename_columns(["labelled_at", "request_id", "x", "place", "label"])
+    )
+    registry = MemoryRegistry()
+    kept = ModelVersion("my_model", "3", ("champion",), inputs=inputs or {"x": "double", "place": "string"})
+    registry.add(kept, lambda rows: rows["x"])
+    times = NOW.timestamp() - 300.0 * np.arange(300)[::-1]
+    hourly = times[times % 3600 == 0]
+    model = catalog().model("my_model")
+    series = {level.query: [Series({}, hourly, np.ones(len(hourly)))] for level in model.service_levels}
+    series[model.kpi.query] = [Series({}, hourly, np.ones(len(hourly)))]
+    return Ports(
+        metrics=MemoryMetrics(series if metrics else {}),
+        windows=MemoryWindows(
+            {
+                "serving_log": MemoryDataset(log, "served_at"),
+                "labels": MemoryDataset(labels, "labelled_at"),
+                "training": MemoryDataset(tables.get("training", table()), "served_at"),
+            }
+        ),
+        registry=registry,
+        clock=MemoryClock(NOW),
+    )
+
+
+def checks(world: Ports, patience_seconds: float = 30.0) -> dict[str, Check]:
+    return {check.what: check for check in run_checks(catalog(), world, patience_seconds=patience_seconds)}
+
+
+def test_a_healthy_world_has_nothing_to_mend() -> None:
+    wrong = [check for check in checks(ports()).values() if check.status != "ok" and "playbook" not in check.what]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("world", "what", "status", "says"),
+    [
+        (lambda: ports(metrics=False), "my_model: query of conversion", "failed", "no answer to the query"),
+        (
+            lambda: ports(log=table(scor=[0.5] * N, model_version=["3"] * N)),
+            "my_model: serving log",
+            "failed",
+            "'score'",
+        ),
+        (lambda: ports(inputs={"x": "double", "z": "double"}), "my_model: signature and serving log", "failed", "z"),
+        (lambda: ports(inputs={"x": "string"}), "my_model: signature and baseline", "warning", "'x' is string"),
+        (
+            lambda: ports(labels=pa.table({"labelled_at": [NOW], "request_id": [-1], "label": [1]})),
+            "my_model: labels",
+            "failed",
+            "0% of",
+        ),
+        (lambda: ports(log=table(score=[9.0] * N, model_version=["3"] * N)), "my_model: scoring", "warning", "differ"),
+    ],
+)
+def test_what_is_wrong_is_found_and_the_rest_is_still_checked(world, what: str, status: str, says: str) -> None:
+    found = checks(world())
+    assert found[what].status == status, found[what]
+    assert says in f"{found[what].detail} {found[what].hint}"
+    assert found[what].hint or status != "warning"
+    assert found["dataset training"].status == "ok"
+
+
+def test_a_source_that_never_answers_or_breaks_takes_no_other_check_with_it() -> None:
+    class Hanging(MemoryRegistry):
+        def check(self) -> str:
+            threading.Event().wait(5)
+            return ""
+
+        def champion(self, model: str, alias: str) -> ModelVersion:
+            raise SourceUnavailable("the registry is away", hint="wait")
+
+        def version(self, model: str, version: str) -> ModelVersion:
+            raise ZeroDivisionError
+
+    found = checks(replace(ports(), registry=Hanging()), patience_seconds=0.5)
+    assert found["registry"].status == "failed"
+    assert "no answer within 0.5 s" in found["registry"].detail
+    assert (found["my_model: champion"].status, found["my_model: champion"].hint) == ("failed", "wait")
+    assert found["my_model: labels"].status == "ok"
