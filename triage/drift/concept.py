@@ -23,6 +23,7 @@ from triage.errors import Unmeasurable
 MIN_ROWS, MIN_SHARED_ROWS = 100, 50
 MAX_ROWS, MAX_CELLS = 20_000, 1_500_000
 MAX_CLASSES = 200
+RUNS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +64,25 @@ class Overlap:
 
 
 def overlap(
-    baseline: pd.DataFrame, current: pd.DataFrame, features: Sequence[str], rng: np.random.Generator
+    baseline: pd.DataFrame,
+    current: pd.DataFrame,
+    features: Sequence[str],
+    rng: np.random.Generator,
+    *,
+    baseline_blocks: np.ndarray | None = None,
+    current_blocks: np.ndarray | None = None,
 ) -> Overlap:
     """Overlap weights from a boosted-tree domain classifier, cross-fitted in two folds with balanced windows.
 
-    Numbers enter as they are, categories as codes ordered by frequency (200 at most).
+    Numbers enter as they are, categories as codes ordered by frequency (200 at most). Whole blocks go to one fold or
+    the other (runs of neighbouring rows without blocks): rows of one hour that share the same weather would give each
+    other away, and the windows would seem to have nothing in common.
     """
     inputs = np.column_stack([_input(baseline[name], current[name]) for name in features])
     n, m = len(baseline), len(current)
     domain = np.repeat([0, 1], [n, m])
     weight = np.where(domain == 1, 0.5 / m, 0.5 / n) * (n + m)
-    fold = rng.permutation(n + m) % 2
+    fold = np.concatenate([_fold(n, baseline_blocks, rng), _fold(m, current_blocks, rng)])
     chance = np.empty(n + m)
     for held in (0, 1):
         seed = int(rng.integers(2**31))
@@ -116,15 +125,17 @@ def error_at_equal_inputs(
     usable = [name for name in features if name in baseline and name in current]
     if not usable:
         raise Unmeasurable("no feature is in both windows", hint="compare the datasets' columns with the catalogue")
-    shared = overlap(baseline.iloc[before], current.iloc[now], usable, rng)
+    blocks = None if baseline_blocks is None else np.asarray(baseline_blocks)[before]
+    blocks_now = None if current_blocks is None else np.asarray(current_blocks)[now]
+    shared = overlap(
+        baseline.iloc[before], current.iloc[now], usable, rng, baseline_blocks=blocks, current_blocks=blocks_now
+    )
     rows, rows_now = effective_rows(shared.baseline), effective_rows(shared.current)
     if min(rows, rows_now) < MIN_SHARED_ROWS or shared.separability > 0.995:
         raise Unmeasurable(
             f"the windows share too few inputs to compare errors (separability {shared.separability:.3f})",
             hint="choose a baseline of the same season, or leave out features that only tell the time",
         )
-    blocks = None if baseline_blocks is None else np.asarray(baseline_blocks)[before]
-    blocks_now = None if current_blocks is None else np.asarray(current_blocks)[now]
     change, low, high, error = difference(
         block_sums(loss, blocks, shared.baseline), block_sums(loss_now, blocks_now, shared.current), rng
     )
@@ -142,6 +153,13 @@ def error_at_equal_inputs(
         n_baseline=len(before),
         n_current=len(now),
     )
+
+
+def _fold(rows: int, blocks: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """0 or 1 for each row, the same within a block."""
+    place = np.arange(rows) * RUNS // max(rows, 1) if blocks is None else np.unique(blocks, return_inverse=True)[1]
+    folds: np.ndarray = (rng.permutation(int(place.max(initial=0)) + 1) % 2)[place]
+    return folds
 
 
 def _labelled(frame: pd.DataFrame, loss: np.ndarray) -> np.ndarray:

@@ -15,9 +15,10 @@ from scipy.stats import rankdata
 from triage.drift.codes import as_floats, as_labels, evenly, is_number
 from triage.incident import Unmeasured
 
-Z_LIMIT, MIN_CHANGE = 8.0, 0.1
+Z_LIMIT, MIN_TIE, MAX_KEPT_OF_TIE, MAX_KEPT = 8.0, 0.2, 0.6, 0.6
+MAX_KEPT_ONE_TIE = 0.1
 MIN_ROWS, MAX_ROWS, MAX_FEATURES = 100, 20_000, 400
-HEALTHY_PARTS, HEALTHY_MARGIN = 6, 1.5
+MIN_PARTS, MAX_PARTS, HEALTHY_MARGIN = 6, 12, 1.5
 SPEARMAN_VARIANCE = 1.06
 MOST_TIES = 5
 
@@ -44,8 +45,8 @@ class BrokenFeature:
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """``broken`` in the order peeled. ``z_limit`` is what a tie had to exceed: 8, or more where healthy windows vary
-    more."""
+    """``broken`` in the order peeled. ``z_limit`` is what the typical tie had to exceed: 8, or more where ties vary in
+    health."""
 
     broken: tuple[BrokenFeature, ...]
     z_limit: float
@@ -60,8 +61,10 @@ def broken_dependence(
 
     Nulls count for neither feature of a pair. Categories are ranked by the baseline's mean rank of the number most tied
     to them. ``design_effect`` divides the row counts where rows are clustered. At most 400 features and 20,000 evenly
-    spaced rows are read, so 2,000 features take bounded time; those left out are named as unmeasured. A tie must change
-    by more than |z| = 8, by 0.1 in correlation, and by half more than ties change between parts of the baseline itself.
+    spaced rows are read, so 2,000 features take bounded time; those left out are named as unmeasured. A tie of at
+    least 0.2 is broken when it lost 40% or more, with |z| beyond 8 and half more than ties vary between parts of the
+    baseline; a feature is named when it kept less than 60% of its dependence in all (10%, where only
+    one tie broke).
     """
     usable = [name for name in features if name in baseline and name in current]
     if min(len(baseline), len(current)) < MIN_ROWS or len(usable) < 2:
@@ -78,16 +81,22 @@ def broken_dependence(
     old, old_n = _spearman(before)
     new, new_n = _spearman(now)
     z = _fisher(old, new, old_n, new_n, design_effect)
-    limit = max(Z_LIMIT, HEALTHY_MARGIN * _healthy_extreme(before, design_effect))
-    apart = (np.abs(z) > limit) & (np.abs(new - old) > MIN_CHANGE)
+    parts = int(np.clip(len(baseline) // len(current), MIN_PARTS, MAX_PARTS))
+    limit = np.maximum(Z_LIMIT, HEALTHY_MARGIN * _healthy_extreme(before, parts, design_effect))
+    lost = (np.abs(old) >= MIN_TIE) & (new * np.sign(old) < MAX_KEPT_OF_TIE * np.abs(old))
+    apart = (np.abs(z) > limit) & lost
     weight = np.where(apart, np.abs(z), 0.0)
     alive = np.ones(len(usable), dtype=bool)
     found = []
-    while (ties := apart & alive[:, None] & alive[None, :]).any():
-        # The most ties first, then the most weight. A pair that broke alone is blamed on the one with less left.
-        count, strength = ties.sum(axis=1), (weight * ties).sum(axis=1)
+    while True:
+        ties = apart & alive[:, None] & alive[None, :]
         held = _kept(old, new, alive)
-        order = np.lexsort((held, -strength, -count))
+        # One tie alone may break by the partner's fault or by season; it counts when nothing of the dependence is left.
+        guilty = ties.any(axis=1) & (held < np.where(ties.sum(axis=1) > 1, MAX_KEPT, MAX_KEPT_ONE_TIE))
+        if not guilty.any():
+            break
+        # The most ties first, then the most weight. A pair that broke alone is blamed on the one with less left.
+        order = np.lexsort((held, -(weight * ties).sum(axis=1), -ties.sum(axis=1), ~guilty))
         worst = int(order[0])
         partners = np.flatnonzero(ties[worst])
         partners = partners[np.argsort(-np.abs(z[worst, partners]))]
@@ -96,7 +105,8 @@ def broken_dependence(
         )
         found.append(BrokenFeature(usable[worst], float(held[worst]), len(partners), named[:MOST_TIES]))
         alive[worst] = False
-    return Dependence(tuple(found), limit, len(usable), tuple(unmeasured))
+    typical = float(np.median(limit[~np.eye(len(usable), dtype=bool)]))
+    return Dependence(tuple(found), typical, len(usable), tuple(unmeasured))
 
 
 def _kept(old: np.ndarray, new: np.ndarray, alive: np.ndarray) -> np.ndarray:
@@ -180,15 +190,19 @@ def _fisher(old: np.ndarray, new: np.ndarray, old_n: np.ndarray, new_n: np.ndarr
     return np.nan_to_num(z)
 
 
-def _healthy_extreme(values: np.ndarray, design_effect: float) -> float:
-    """The median, over consecutive parts of the baseline, of the largest |z| of any tie against the rest of it."""
-    parts = np.array_split(np.arange(len(values)), HEALTHY_PARTS)
-    if len(parts[0]) < MIN_ROWS:
-        return 0.0
-    extremes = []
-    for part in parts:
-        rest = np.setdiff1d(np.arange(len(values)), part)
-        one, other = _spearman(values[part]), _spearman(values[rest])
-        z = _fisher(other[0], one[0], other[1], one[1], design_effect)
-        extremes.append(float(np.abs(np.where(np.abs(one[0] - other[0]) > MIN_CHANGE, z, 0.0)).max()))
-    return float(np.median(extremes))
+def _healthy_extreme(values: np.ndarray, parts: int, design_effect: float) -> np.ndarray:
+    """For each tie the largest |z|, over consecutive parts of the baseline, of the part against the rest; shape (k, k).
+
+    A tie is taken to vary at least as much as is common among its two features' ties: few parts tell little of one tie.
+    """
+    size = values.shape[1]
+    extremes = np.zeros((size, size))
+    pieces = np.array_split(np.arange(len(values)), parts)
+    if len(pieces[0]) < MIN_ROWS:
+        return extremes
+    for piece in pieces:
+        rest = np.setdiff1d(np.arange(len(values)), piece)
+        one, other = _spearman(values[piece]), _spearman(values[rest])
+        extremes = np.maximum(extremes, np.abs(_fisher(other[0], one[0], other[1], one[1], design_effect)))
+    common = np.median(extremes, axis=1)
+    return np.maximum(extremes, np.sqrt(np.outer(common, common)))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MAX_WEIGHT = 20.0
+MAX_WEIGHT = 100.0
 UNDECIDED_ERROR = 0.4
+CLOSE_ENOUGH = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,15 @@ class Switch:
         return self.followed > 0.5
 
 
-def rake(codes: Sequence[np.ndarray], targets: Sequence[np.ndarray], *, rounds: int = 15) -> np.ndarray:
+def rake(codes: Sequence[np.ndarray], targets: Sequence[np.ndarray], *, rounds: int = 8) -> np.ndarray:
     """Weights of shape (n,), mean 1, whose weighted marginal of each of ``codes`` is the target share.
 
-    Iterative proportional fitting (Deming and Stephan 1940), each weight at most 20. A code without healthy rows can't
+    Iterative proportional fitting (Deming and Stephan 1940), each weight at most 100. A code without healthy rows can't
     be reached; its share is left out.
     """
     weights = np.ones(len(codes[0]))
     for _ in range(rounds if len(codes) > 1 else 1):
+        worst = 0.0
         for code, target in zip(codes, targets, strict=True):
             mass = np.bincount(code, weights=weights, minlength=len(target))[: len(target)]
             reachable = np.where(mass > 0, target, 0.0)
@@ -45,7 +47,10 @@ def rake(codes: Sequence[np.ndarray], targets: Sequence[np.ndarray], *, rounds: 
             if total <= 0:
                 continue
             factor = np.divide(reachable / total * mass.sum(), mass, out=np.ones_like(mass), where=mass > 0)
+            worst = max(worst, float(np.abs(factor - 1)[mass > 0].max()))
             weights = np.minimum(weights * factor[code], MAX_WEIGHT)
+        if worst < CLOSE_ENOUGH:
+            break
     total = float(weights.sum())
     return weights * len(weights) / total if total > 0 else np.ones(len(weights))
 

@@ -30,7 +30,7 @@ def shapley(
     rng: np.random.Generator,
     *,
     may_go_on: Callable[[], bool] = lambda: True,
-    max_orders: int = 24,
+    max_orders: int = 12,
 ) -> Shares:
     """Split ``worth(all) − worth(none)`` among the players. ``worth`` returns one value per row, shape (n,); it is
     cached here.

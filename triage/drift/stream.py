@@ -22,7 +22,7 @@ class Detector(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamChange:
-    """The first rise of the error. ``index`` is the row (in time order) it is dated to, ``detected`` where the alarm
+    """The largest rise of the error. ``index`` is the row (in time order) it is dated to, ``detected`` where the alarm
     was raised.
 
     ``before`` and ``after`` are mean errors on either side, up to the next alarm; times are None without ``times``.
@@ -42,7 +42,7 @@ class StreamChange:
 def find_rise(
     errors: np.ndarray, times: pd.Series | None = None, *, detector: Detector = Detector.ADWIN, delta: float = 0.002
 ) -> StreamChange | None:
-    """The first rise in ``errors`` (n,; NaN left out), put in order of ``times``; None when there is none.
+    """The largest rise in ``errors`` (n,; NaN left out), put in order of ``times``; None when there is none.
 
     ADWIN (Bifet and Gavaldà 2007) with confidence ``delta``; Page-Hinkley on errors standardised by the first fifth.
     Streams longer than 20,000 rows are averaged in equal runs first. The date is the split of the stretch between the
@@ -61,16 +61,18 @@ def find_rise(
     scaled = (stream - first.mean()) / max(float(first.std()), 1e-9)
     alarms = _alarms(scaled if detector is Detector.PAGE_HINKLEY else _unit(stream), detector, delta)
     edges = [0, *alarms, len(stream)]
+    best, found = 0.0, None
     for k, alarm in enumerate(alarms, start=1):
         start, stop = edges[k - 1], edges[k + 1]
         split = start + _split(stream[start:stop])
         before, after = float(stream[start:split].mean()), float(stream[split:stop].mean())
-        if after > before:
+        size = (after - before) * float(np.sqrt((split - start) * (stop - split) / (stop - start)))
+        if size > best:
             at, seen = split * run, min(alarm * run, len(order) - 1)
             onset = None if times is None else moment(times.iloc[order[at]])
             detected_at = None if times is None else moment(times.iloc[order[seen]])
-            return StreamChange(detector, at, seen, onset, detected_at, before, after, run)
-    return None
+            best, found = size, StreamChange(detector, at, seen, onset, detected_at, before, after, run)
+    return found
 
 
 def _alarms(stream: np.ndarray, detector: Detector, delta: float) -> list[int]:
