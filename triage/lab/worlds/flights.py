@@ -56,7 +56,7 @@ def _build(workshop: Path, home: Path, progress: Progress) -> World:
     progress("flights: joining 336,776 real flights with weather and fleet")
     table = flights_frame()
     before = table["served_at"] < pd.Timestamp(SERVES_FROM)
-    held_out = table["date"].dt.dayofyear % _HELD_OUT_EVERY_DAYS == 0
+    held_out = table["date"].dt.day_of_year % _HELD_OUT_EVERY_DAYS == 0
     known = table[LABEL].notna()
 
     progress("flights: training the champion on January to March")
@@ -140,9 +140,9 @@ def _recorded(rng: np.random.Generator, served: pd.DataFrame) -> Recorded:
 def _load(served: pd.DataFrame, times: np.ndarray) -> np.ndarray:
     """Relative traffic (n,): the mean number of departures by hour of the week, New York time; never quite nothing."""
     local = served["served_at"].dt.tz_convert("America/New_York")
-    flown = np.bincount(local.dt.dayofweek * 24 + local.dt.hour, minlength=168).astype(float)
+    flown = np.bincount(local.dt.day_of_week * 24 + local.dt.hour, minlength=168).astype(float)
     then = pd.DatetimeIndex(pd.to_datetime(times, unit="s", utc=True)).tz_convert("America/New_York")
-    hour = then.dayofweek * 24 + then.hour + then.minute / 60
+    hour = then.day_of_week * 24 + then.hour + then.minute / 60
     return np.maximum(np.interp(hour, np.arange(169), np.r_[flown, flown[0]]) / flown.mean(), 0.05)
 
 

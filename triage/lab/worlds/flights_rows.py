@@ -50,7 +50,7 @@ def flights_frame() -> pd.DataFrame:
     table[LABEL] = np.where(table["arr_delay"].isna(), np.nan, table["arr_delay"] > _LATE_MINUTES)
     table["sched_minute"] = departs
     table["hour_of_day"] = table["hour"]
-    table["day_of_week"] = table["date"].dt.dayofweek.astype("int64")
+    table["day_of_week"] = table["date"].dt.day_of_week.astype("int64")
     table["route"] = table["origin"] + "-" + table["dest"]
     table["distance_miles"] = table["distance"]
     table["plane_age"] = 2013 - table["built"]
