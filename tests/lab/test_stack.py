@@ -1,8 +1,11 @@
 """The whole lab, twice: up, status, inject, clear, down; and once more with an owner that is killed."""
 
+import http.server
+import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -43,9 +46,37 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lab") / "lab"
 
 
+class Webhook:
+    """What Alertmanager posts."""
+
+    def __init__(self) -> None:
+        self.alerts: list[dict] = []
+        webhook = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                webhook.alerts += json.loads(self.rfile.read(int(self.headers["Content-Length"])))["alerts"]
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *words: object) -> None:
+                return
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+
+
 @pytest.fixture(scope="module")
-def lab(folder: Path) -> Iterator[LabStatus]:
-    yield up(folder, owned=True, world_rows=ROWS)
+def webhook() -> Iterator[Webhook]:
+    found = Webhook()
+    yield found
+    found.server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def lab(folder: Path, webhook: Webhook) -> Iterator[LabStatus]:
+    yield up(folder, owned=True, world_rows=ROWS, webhook_url=webhook.url)
     down(folder)
 
 
@@ -149,13 +180,15 @@ def test_rows_that_can_not_be_scored_are_refused_and_the_server_goes_on(lab):
         assert server.get("/healthz").status_code == 200
 
 
-def test_a_latency_fault_shows_in_promql_and_ends_when_it_is_cleared(lab, folder, metrics):
+def test_a_latency_fault_shows_in_promql_pages_and_ends_when_it_is_cleared(lab, folder, metrics, webhook):
     p50 = "histogram_quantile(0.5, sum by (le) (rate(inference_latency_seconds_bucket[10s])))"
     assert last(metrics, p50) < 0.2
     injected = inject(folder, "latency", seconds=0.6)
     assert injected.settings["seconds"] == 0.6
     assert [one.name for one in status(folder).faults] == ["latency"]
     assert eventually(lambda: last(metrics, p50) > 0.4)
+    pages = {"alertname": "InferenceSlow", "model": "recommender", "severity": "page"}
+    assert eventually(lambda: any(alert["labels"] == pages for alert in webhook.alerts), 120)
     assert clear(folder) == ("latency",)
     assert eventually(lambda: last(metrics, p50) < 0.2)
 

@@ -19,7 +19,7 @@ from triage.lab.switches import Switched
 Progress = Callable[[str], None]
 
 SLOTS = ("champion", "challenger")
-_READY_SECONDS = 90.0
+_READY_SECONDS = 180.0
 _GRACE_SECONDS = 8.0
 
 
@@ -79,7 +79,7 @@ def up(
     webhook_bearer_file: Path | None = None,
     requests_per_second: float = 8.0,
     hours: float = 4.0,
-    world_rows: int = 240_000,
+    world_rows: int = 120_000,
     progress: Progress = lambda words: None,
 ) -> LabStatus:
     """Start the lab in ``folder`` and wait until all of it is ready; the one that already runs is left as it is.
