@@ -1,0 +1,69 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from tests.health.conftest import END
+from triage.health.compare import Limits, Worse, judge
+from triage.health.explain import Order, Signal, explain
+from triage.incident import Verdict, Window
+from triage.ports import Series
+
+WINDOW = Window(datetime.fromtimestamp(END - 7_200, tz=UTC), datetime.fromtimestamp(END, tz=UTC))
+BEGAN = END - 4_500
+
+
+def signal(name: str, times: np.ndarray, values: np.ndarray) -> Signal:
+    series = Series({}, times, values)
+    return Signal(series, judge(series, WINDOW, name=name, worse=Worse.HIGHER))
+
+
+@pytest.fixture
+def world(times, rng):
+    """A KPI that healthy history ties to latency; what latency and the KPI do besides is for the test."""
+
+    def build(latency_from: float | None = None, kpi_drop: float = 0.0):
+        latency = 0.1 + rng.normal(0, 0.005, times.size) + (rng.random(times.size) < 0.02) * 0.05
+        if latency_from is not None:
+            latency = latency + 0.3 * (times >= latency_from)
+        kpi = 0.8 - 0.2 * latency + rng.normal(0, 0.004, times.size) - kpi_drop * (times >= BEGAN)
+        series = Series({}, times, kpi)
+        verdict = judge(series, WINDOW, name="accuracy", worse=Worse.LOWER, limits=Limits(relative=0.02))
+        return series, signal("latency", times, latency), verdict
+
+    return build
+
+
+def test_latency_that_rose_with_the_kpi_and_explains_it_supports(world):
+    kpi, latency, verdict = world(latency_from=BEGAN)
+    found = explain(kpi, [latency], WINDOW, kpi_verdict=verdict)
+    assert found.verdict is Verdict.SUPPORTS
+    assert found.share_low <= found.share <= found.share_high
+    assert found.share == pytest.approx(1.0, abs=0.4)
+
+
+def test_latency_that_rose_after_the_kpi_fell_refutes(world):
+    kpi, latency, verdict = world(latency_from=BEGAN + 2_400, kpi_drop=0.06)
+    found = explain(kpi, [latency], WINDOW, kpi_verdict=verdict)
+    assert found.suspects[0].order is Order.AFTER
+    assert found.verdict is Verdict.REFUTES
+
+
+def test_steady_infrastructure_refutes(world):
+    kpi, latency, verdict = world(kpi_drop=0.06)
+    assert explain(kpi, [latency], WINDOW, kpi_verdict=verdict).verdict is Verdict.REFUTES
+
+
+def test_one_unmeasured_signal_forbids_an_all_clear(world):
+    kpi, latency, verdict = world(kpi_drop=0.06)
+    gone = signal("queue", np.zeros(0), np.zeros(0))
+    found = explain(kpi, [latency, gone], WINDOW, kpi_verdict=verdict)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.unmeasured == ("queue",)
+
+
+def test_nothing_measured_is_unmeasured(world):
+    kpi, _, verdict = world()
+    gone = signal("queue", np.zeros(0), np.zeros(0))
+    assert explain(kpi, [gone], WINDOW, kpi_verdict=verdict).verdict is Verdict.UNMEASURED
+    assert explain(kpi, [], WINDOW, kpi_verdict=verdict).verdict is Verdict.UNMEASURED
