@@ -56,6 +56,9 @@ def missing() -> tuple[Missing, ...]:
         "alertmanager": "alerts fire, and nobody is told",
         "envoy": "requests go straight to the champion's server: no weights, no shadow, no kill switch",
     }
+    if find("prometheus") is None:
+        without = {**without, "prometheus": "no metrics are collected, no alert fires and there is no history"}
+        del without["promtool"]  # it comes with Prometheus
     return tuple(Missing(name, what, install_command(name)) for name, what in without.items() if find(name) is None)
 
 
