@@ -166,7 +166,7 @@ class Unmeasured:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """How far the KPI moved: healthy and incident level in ``unit``, ``change`` relative to healthy.
+    """How far the KPI moved: healthy and incident level and their difference ``change``, all in ``unit``.
 
     ``worse`` says whether the move is a loss in the direction the catalogue gives.
     """

@@ -7,6 +7,7 @@ import numpy as np
 
 from triage.catalog import Direction, PerRow, Task
 from triage.drift.attribution import Attribution, Budget, attribute
+from triage.drift.codes import as_floats
 from triage.drift.compare import FeatureDrift, Movement, compare
 from triage.drift.dependence import broken_dependence
 from triage.drift.fault import DataFault, FaultKind
@@ -22,6 +23,7 @@ HARMLESS_BY_ITSELF = frozenset({FaultKind.NEW_CATEGORY, FaultKind.RANGE, FaultKi
 """Faults that a moved population shows as well as a broken source; what the model does with them decides."""
 
 MOST_SUSPECTS = 12
+SEASONAL_PSI = 0.25
 MODEL_ROWS = 3_000
 LABEL_ROWS = 120_000
 """Rows to replay: asking the model is dear, looking at labels is not."""
@@ -86,8 +88,7 @@ def _impact(ctx: Context) -> Impact:
             "the champion is not known, so no change can be replayed through it", hint="run 'triage doctor'"
         )
     healthy, current = windows.healthy(ctx), windows.current(ctx)
-    truth, _ = labels(ctx, healthy)
-    now, _ = labels(ctx, current)
+    truth, now = labels(ctx, healthy), labels(ctx, current)
     wanted = features(ctx)
     model = ctx.ports.registry.predictor(version)
     inputs = tuple(version.inputs or wanted.names)
@@ -103,7 +104,7 @@ def _impact(ctx: Context) -> Impact:
     def share(loss: Loss, rows: int) -> Attribution:
         return attribute(
             healthy.rows,
-            truth,
+            truth.values,
             current.rows,
             inputs,
             suspects[:MOST_SUSPECTS],
@@ -112,17 +113,52 @@ def _impact(ctx: Context) -> Impact:
             ctx.rng,
             broken=[one.feature for one in apart.broken],
             corrupted=faulty,
-            current_labels=now if np.isfinite(now).sum() else None,
+            current_labels=now.values if now.known else None,
             sources=wanted.sources,
             budget=Budget(rows=rows),
         )
 
-    loss = log_loss if ctx.model.task is Task.CLASSIFICATION else squared_error
+    loss = model_loss(ctx)
     by_label = ctx.model.kpi.per_row is PerRow.LABEL
     return Impact(share(loss, MODEL_ROWS), share(_shortfall(ctx), LABEL_ROWS) if by_label else None)
+
+
+def model_loss(ctx: Context) -> Loss:
+    """The model's own loss: log-loss for classes, squared error for numbers."""
+    return log_loss if ctx.model.task is Task.CLASSIFICATION else squared_error
+
+
+def kpi_loss(ctx: Context) -> Loss:
+    """The loss per row whose mean follows the KPI."""
+    return _shortfall(ctx) if ctx.model.kpi.per_row is PerRow.LABEL else model_loss(ctx)
 
 
 def _shortfall(ctx: Context) -> Loss:
     """The KPI as a loss per row: the label itself, counted so that more is worse. The model's answer plays no part."""
     sign = -1.0 if ctx.model.kpi.direction is Direction.HIGHER_IS_BETTER else 1.0
     return lambda truth, scores: sign * truth
+
+
+def steady_inputs(ctx: Context) -> tuple[str, ...]:
+    """The features to hold equal when two windows are compared: all but those that the season alone moves far."""
+    seasonal = {
+        drift.name
+        for drift in movement(ctx)
+        if drift.verdict is Movement.STEADY and drift.psi is not None and drift.psi.effect > SEASONAL_PSI
+    }
+    return tuple(name for name in features(ctx).names if name not in seasonal)
+
+
+def predictions(ctx: Context, read: windows.WindowRead) -> np.ndarray:
+    """What was answered, as logged, float64 of shape (n,). Raises Unmeasurable where the log has no such column."""
+    column = ctx.model.serving_log.prediction
+    if column not in read.rows:
+        raise Unmeasurable(
+            f"the serving log has no column '{column}'", hint=f"correct models.{ctx.model.name}.serving_log.prediction"
+        )
+    return as_floats(read.rows[column])
+
+
+def hours(ctx: Context, read: windows.WindowRead) -> np.ndarray:
+    """The hour each row was served in, shape (n,): rows of one hour are not independent."""
+    return (as_floats(read.rows[ctx.catalog.dataset(ctx.model.serving_log.dataset).time]) // 3600).astype("int64")

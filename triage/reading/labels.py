@@ -1,5 +1,6 @@
 """The labels of sampled rows, joined by key, as far as they have arrived."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from triage.drift.codes import as_floats
 from triage.errors import EmptyWindow
 from triage.incident import Source, Window
 from triage.reading.windows import WindowRead
@@ -15,15 +17,25 @@ from triage.step import Context, unmeasured
 LEAST_PATIENCE = timedelta(days=2)
 
 
-def labels(ctx: Context, read: WindowRead) -> tuple[np.ndarray, Source]:
-    """The label of each row of ``read.rows``, float64 of shape (n,), NaN where none has arrived; and their source.
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Beside the rows of a window, shape (n,): ``values`` (NaN: none has arrived) and ``arrived`` in Unix seconds."""
 
-    Raises Unmeasurable when the catalogue names no labels, or rows can't be joined to them.
-    """
+    values: np.ndarray
+    arrived: np.ndarray
+    source: Source
+
+    @property
+    def known(self) -> int:
+        return int(np.isfinite(self.values).sum())
+
+
+def labels(ctx: Context, read: WindowRead) -> Labelled:
+    """The labels of ``read.rows``. Raises Unmeasurable when there are none by name, or rows can't be joined to them."""
     return ctx.scope.once(("labels", read.window), lambda: _read(ctx, read))
 
 
-def _read(ctx: Context, read: WindowRead) -> tuple[np.ndarray, Source]:
+def _read(ctx: Context, read: WindowRead) -> Labelled:
     named = ctx.model.labels
     if named is None:
         unmeasured("the catalogue names no labels", hint=f"add labels to models.{ctx.model.name} in triage.yaml")
@@ -31,19 +43,17 @@ def _read(ctx: Context, read: WindowRead) -> tuple[np.ndarray, Source]:
     if served.key is None or labelled.key is None or served.key not in read.rows:
         unmeasured("labels can't be joined to served rows", hint="name the key column of both datasets in triage.yaml")
     assert read.window is not None
-    patience = max(2 * named.delay, LEAST_PATIENCE)
-    arrived = Window(read.window.start, read.window.end + patience)
+    window = Window(read.window.start, read.window.end + max(2 * named.delay, LEAST_PATIENCE))
+    nothing = np.full(len(read.rows), np.nan)
     try:
-        scan = ctx.ports.windows.scan(labelled.name, arrived, [labelled.key, named.column])
+        scan = ctx.ports.windows.scan(labelled.name, window, [labelled.key, named.column, labelled.time])
     except EmptyWindow:
-        return np.full(len(read.rows), np.nan), Source(
-            "dataset", labelled.name, labelled.version, window=arrived, rows=0
-        )
+        return Labelled(nothing, nothing, Source("dataset", labelled.name, labelled.version, window=window, rows=0))
     wanted = pa.array(read.rows[served.key])
     parts = [batch.filter(pc.is_in(batch.column(0), value_set=wanted)) for batch in scan.batches()]
     if not any(part.num_rows for part in parts):
-        return np.full(len(read.rows), np.nan), scan.source
-    found = pa.Table.from_batches(parts).to_pandas().drop_duplicates(labelled.key, keep="last")
-    values = pd.to_numeric(found[named.column], errors="coerce").astype(float)
-    by_key = pd.Series(values.to_numpy(), index=found[labelled.key])
-    return by_key.reindex(read.rows[served.key]).to_numpy(dtype=float), scan.source
+        return Labelled(nothing, nothing, scan.source)
+    found = pa.Table.from_batches(parts).to_pandas().drop_duplicates(labelled.key, keep="last").set_index(labelled.key)
+    found = found.reindex(read.rows[served.key])
+    values = pd.to_numeric(found[named.column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    return Labelled(values, as_floats(found[labelled.time]), scan.source)

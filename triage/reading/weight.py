@@ -17,7 +17,8 @@ CLEAR_SHARE = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """``share`` of the drop as a fraction with its 95% interval; None where no drop was seen in labelled rows."""
+    """``share`` of the drop as a fraction with its 95% interval; never above 1, and None where
+    labelled rows show no drop."""
 
     feature: str
     mechanism: Mechanism
@@ -59,4 +60,5 @@ def _weight(share: FeatureShare, attribution: Attribution) -> Weight:
     drop = attribution.observed
     if share.share is None or drop is None or drop <= 0:
         return Weight(share.feature, share.mechanism, share.cost, None, None, None)
-    return Weight(share.feature, share.mechanism, share.cost, share.share, share.low / drop, share.high / drop)
+    part, low, high = (min(1.0, value / drop) for value in (share.cost, share.low, share.high))
+    return Weight(share.feature, share.mechanism, share.cost, part, low, high)

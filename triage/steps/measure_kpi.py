@@ -6,7 +6,8 @@ from triage.catalog import Direction
 from triage.codec import encode
 from triage.health.compare import Worse, judge
 from triage.health.level import Level, level
-from triage.incident import CauseKind, Drop, Effect, Evidence, Measure, Verdict
+from triage.health.seasonal import BaselineKind
+from triage.incident import CauseKind, Drop, Effect, Evidence, Measure, Source, Verdict
 from triage.ports import Series
 from triage.reading import metrics
 from triage.step import Context, Findings, unmeasured
@@ -73,7 +74,28 @@ def run(ctx: Context) -> Findings:
         window=ctx.incident.window,
         chart=_chart(ctx, series, found, drop),
     )
-    return Findings(evidence=(evidence,), outputs={"drop": encode(drop)})
+    return Findings(evidence=(evidence, _season(ctx, found, drop, source)), outputs={"drop": encode(drop)})
+
+
+def _season(ctx: Context, found: Level, drop: Drop, source: Source) -> Evidence:
+    """The comparison holds the season equal, so a drop that remains is not the season's."""
+    seasonal = found.baseline is not BaselineKind.RECENT
+    real = drop.worse and not drop.low <= 0 <= drop.high
+    if seasonal and real:
+        verdict, said = Verdict.REFUTES, f"{drop.kpi} got worse against the {found.baseline} as well"
+    elif seasonal:
+        verdict, said = Verdict.INCONCLUSIVE, f"against the {found.baseline} {drop.kpi} is within its usual range"
+    else:
+        verdict, said = Verdict.INCONCLUSIVE, f"{drop.kpi} has too little history to know its season"
+    return Evidence(
+        id="seasonal",
+        step=ctx.step,
+        about=CauseKind.SEASONAL,
+        verdict=verdict,
+        statement=said,
+        sources=(source,),
+        window=ctx.incident.window,
+    )
 
 
 def _chart(ctx: Context, series: Series, found: Level, drop: Drop) -> dict[str, object]:

@@ -1,0 +1,134 @@
+"""Did the world change? The error at equal inputs, and what the scores still mean, once labels have arrived."""
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from triage.diagnosis.diagnose import SHARE
+from triage.diagnosis.scorecard import STRENGTH
+from triage.drift.calibration import CalibrationShift, LabelChange, calibration_shift
+from triage.drift.concept import ConceptShift, error_at_equal_inputs
+from triage.drift.estimate import expected_loss
+from triage.errors import Unmeasurable
+from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
+from triage.reading import windows
+from triage.reading.analysis import hours, kpi_loss, model_loss, predictions, steady_inputs
+from triage.reading.labels import Labelled, labels
+from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
+from triage.step import Context, Findings
+
+about = CauseKind.CONCEPT_DRIFT
+effect = Effect.READ
+FEWEST_LABELS = 100
+
+
+class Params(BaseModel):
+    """No parameters: labels and losses are the catalogue's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def run(ctx: Context) -> Findings:
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    before, now = labels(ctx, healthy), labels(ctx, current)
+    said, said_now = predictions(ctx, healthy), predictions(ctx, current)
+    if now.known < FEWEST_LABELS:
+        _say_what_scores_tell(ctx, before, said, now, said_now)
+    loss = kpi_loss(ctx)
+    shift = error_at_equal_inputs(
+        healthy.rows,
+        loss(before.values, said),
+        current.rows,
+        loss(now.values, said_now),
+        steady_inputs(ctx),
+        ctx.rng,
+        baseline_blocks=hours(ctx, healthy),
+        current_blocks=hours(ctx, current),
+    )
+    sources = (healthy.source, current.source, before.source, now.source)
+    calibration = calibration_shift(before.values, said, now.values, said_now)
+    return Findings(
+        evidence=(_concept(ctx, shift, calibration, sources), _label_shift(ctx, calibration, shift, sources))
+    )
+
+
+def _say_what_scores_tell(
+    ctx: Context, before: Labelled, said: np.ndarray, now: Labelled, said_now: np.ndarray
+) -> None:
+    """Without labels: what the scores lead one to expect, and when labels will tell. Raises Unmeasurable."""
+    due = ctx.incident.window.end + (ctx.model.labels.delay if ctx.model.labels else ctx.incident.window.length * 0)
+    reason = f"only {now.known} labels of the incident window have arrived, {FEWEST_LABELS} are needed"
+    try:
+        expected = expected_loss(before.values, said, said_now, model_loss(ctx), ctx.rng)
+        reason += f"; by the scores alone the loss would be {expected.expected:.4g} against {expected.healthy:.4g}"
+    except Unmeasurable:
+        pass
+    raise Unmeasurable(reason, hint=f"labels of the whole window are due by {due:%Y-%m-%d %H:%M} UTC; run again then")
+
+
+def _concept(ctx: Context, shift: ConceptShift, calibration: CalibrationShift, sources: tuple[Source, ...]) -> Evidence:
+    share, low, high = (
+        (min(1.0, part / shift.total) for part in (shift.concept, shift.low, shift.high))
+        if shift.total > 0
+        else (None, None, None)
+    )
+    if share is None or low is None or high is None:
+        verdict, said = Verdict.REFUTES, "labelled rows are no worse than before"
+    elif low > 0 and share >= 2 * LEAST_SHARE:
+        verdict, said = Verdict.SUPPORTS, f"at equal inputs the outcome is worse: {share:.0%} of the drop"
+    elif high < CLEAR_SHARE or (share < LEAST_SHARE and low < 0):
+        verdict, said = Verdict.REFUTES, "at equal inputs the outcome is as it was"
+    else:
+        verdict, said = Verdict.INCONCLUSIVE, f"at equal inputs the outcome may be worse ({share:.0%} of the drop)"
+    if verdict is Verdict.SUPPORTS and calibration.change is LabelChange.PRIOR_SHIFT:
+        verdict, said = Verdict.INCONCLUSIVE, f"{said}, but only the share of the classes has shifted"
+    strength = min(1.0, max(0.0, share or 0.0) / CLEAR_SHARE) if verdict is Verdict.SUPPORTS else 1.0
+    return Evidence(
+        id="concept_drift",
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        statement=(
+            f"{said}; labels are {calibration.label_rate:.3g} on average, the scores lead one to expect"
+            f" {calibration.expected_rate:.3g}"
+        ),
+        measures=(
+            Measure(SHARE, share, "", low, high),
+            Measure(STRENGTH, strength),
+            Measure("change_at_equal_inputs", shift.concept, "loss", shift.low, shift.high),
+            Measure("change_in_all", shift.total, "loss"),
+            Measure("separability", shift.separability, "AUC"),
+            Measure("label_rate", calibration.label_rate),
+            Measure("expected_label_rate", calibration.expected_rate),
+            Measure("calibration_p_value", calibration.p_value),
+            Measure("labelled_rows", shift.n_current, "rows"),
+        ),
+        sources=sources,
+        window=ctx.incident.window,
+    )
+
+
+def _label_shift(
+    ctx: Context, calibration: CalibrationShift, shift: ConceptShift, sources: tuple[Source, ...]
+) -> Evidence:
+    shifted = calibration.change is LabelChange.PRIOR_SHIFT and shift.changed
+    said = (
+        "the share of the classes shifted"
+        if shifted
+        else "the share of the classes is as the scores lead one to expect"
+    )
+    if calibration.change is LabelChange.CONCEPT:
+        said = "the classes did not shift alone: what the scores mean changed too"
+    return Evidence(
+        id="label_shift",
+        step=ctx.step,
+        about=CauseKind.LABEL_SHIFT,
+        verdict=Verdict.SUPPORTS if shifted else Verdict.REFUTES,
+        statement=f"{said} ({calibration.healthy_rate:.3g} before, {calibration.label_rate:.3g} now)",
+        measures=(
+            Measure("label_rate", calibration.label_rate),
+            Measure("healthy_label_rate", calibration.healthy_rate),
+            Measure("calibration_p_value", calibration.p_value),
+        ),
+        sources=sources,
+        window=ctx.incident.window,
+    )

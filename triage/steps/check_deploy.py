@@ -1,0 +1,188 @@
+"""Is what serves what the registry says, did it change with the drop, and would the version before have been fine?"""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from triage.diagnosis.diagnose import SHARE
+from triage.diagnosis.scorecard import STRENGTH
+from triage.drift.replay import ChampionReplay, Counterfactual, counterfactual, replay, which_version
+from triage.errors import TriageError, Unmeasurable
+from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
+from triage.ports import ModelVersion
+from triage.reading import metrics, windows
+from triage.reading.analysis import hours, model_loss, predictions
+from triage.reading.features import champion
+from triage.reading.labels import labels
+from triage.reading.weight import CLEAR_SHARE
+from triage.step import Context, Findings
+
+about = CauseKind.BAD_DEPLOY
+effect = Effect.READ
+NEW_VERSION_SHARE = 0.05
+MOST_VERSIONS = 4
+
+
+class Params(BaseModel):
+    """No parameters: versions are the registry's and the serving log's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def run(ctx: Context) -> Findings:
+    version = champion(ctx)
+    if version is None:
+        raise Unmeasurable("the champion is not known", hint="run 'triage doctor'")
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    events = _events(ctx)
+    arrived = _new_version(ctx, healthy.rows, current.rows)
+    found = replay(
+        current.rows,
+        predictions(ctx, current),
+        ctx.ports.registry.predictor(version).predict,
+        times=_times(ctx, current.rows),
+    )
+    measures = [
+        Measure("rows_as_the_champion_answers", found.equal, "share of rows"),
+        Measure("changes_in_the_window", len(events)),
+    ]
+    sources = (current.source, Source("model", version.name, version.version))
+    if arrived:
+        evidence = _new_version_evidence(ctx, version, arrived, measures, sources)
+    elif not found.serves_the_champion:
+        evidence = _evidence(ctx, Verdict.SUPPORTS, _mismatch(ctx, version, found), measures, sources)
+    elif events:
+        said = f"{len(events)} changes in the window ({', '.join(events[:3])}), and the answers are the champion's"
+        evidence = _evidence(ctx, Verdict.INCONCLUSIVE, said, measures, sources)
+    else:
+        said = (
+            f"version {version.version} serves as before: {found.equal:.1%} of {found.rows} answers are the champion's"
+        )
+        evidence = _evidence(ctx, Verdict.REFUTES, f"{said}; no deploy in the window", measures, sources)
+    return Findings(evidence=(evidence,))
+
+
+def _evidence(
+    ctx: Context, verdict: Verdict, said: str, measures: list[Measure], sources: tuple[Source, ...], subject: str = ""
+) -> Evidence:
+    return Evidence(
+        id="bad_deploy",
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        statement=said,
+        subject=subject,
+        measures=tuple(measures),
+        sources=sources,
+        window=ctx.incident.window,
+    )
+
+
+def _times(ctx: Context, rows: pd.DataFrame) -> pd.Series:
+    return rows[ctx.catalog.dataset(ctx.model.serving_log.dataset).time]
+
+
+def _new_version(ctx: Context, healthy: pd.DataFrame, current: pd.DataFrame) -> str:
+    """The version that answers in the incident and hardly did before, or nothing."""
+    column = ctx.model.serving_log.version
+    if column is None or column not in current or column not in healthy:
+        return ""
+    before = healthy[column].astype(str).value_counts(normalize=True)
+    now = current[column].astype(str).value_counts(normalize=True)
+    grown = now - before.reindex(now.index, fill_value=0.0)
+    fresh = grown[grown > NEW_VERSION_SHARE]
+    return str(fresh.idxmax()) if len(fresh) else ""
+
+
+def _new_version_evidence(
+    ctx: Context, version: ModelVersion, arrived: str, measures: list[Measure], sources: tuple[Source, ...]
+) -> Evidence:
+    """A version that came with the drop is guilty as far as the one before it would have done better."""
+    rows = windows.current(ctx).rows
+    column = ctx.model.serving_log.version
+    assert column is not None  # `_new_version` found it
+    mine = (rows[column].astype(str) == arrived).to_numpy()
+    first = datetime.fromtimestamp(float(np.min(_times(ctx, rows)[mine].astype("int64")) / _units(ctx, rows)), tz=UTC)
+    said = f"version {arrived} serves since {first:%Y-%m-%d %H:%M}"
+    subject = f"version {arrived}"
+    try:
+        gain, drop = _gain(ctx, arrived)
+    except TriageError as error:
+        strength = Measure(STRENGTH, 0.6)
+        said = f"{said}; whether the version before was better is not known: {error.message}"
+        return _evidence(ctx, Verdict.SUPPORTS, said, [*measures, strength], sources, subject)
+    if not gain.better:
+        said = f"{said}; on the same rows the version before would have done no better"
+        return _evidence(ctx, Verdict.REFUTES, said, measures, sources)
+    if drop > 0:
+        share, low, high = (min(1.0, part / drop) for part in (gain.gain, gain.low, gain.high))
+        measures = [*measures, Measure(SHARE, share, "", low, high), Measure(STRENGTH, min(1.0, share / CLEAR_SHARE))]
+        said = f"{said}; on the same rows the version before loses {share:.0%} less of the drop"
+    return _evidence(ctx, Verdict.SUPPORTS, said, measures, sources, subject)
+
+
+def _units(ctx: Context, rows: pd.DataFrame) -> float:
+    return {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[_times(ctx, rows).dt.unit]
+
+
+def _gain(ctx: Context, arrived: str) -> tuple[Counterfactual, float]:
+    """What the newest version before ``arrived`` saves on the incident's rows, and the drop, in loss per row."""
+    registry, name = ctx.ports.registry, ctx.model.registered_model
+    older = next((one for one in registry.versions(name) if _number(one.version) < _number(arrived)), None)
+    if older is None:
+        raise Unmeasurable("there is no version before it")
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    before, now = labels(ctx, healthy), labels(ctx, current)
+    loss = model_loss(ctx)
+    gain = counterfactual(
+        current.rows,
+        now.values,
+        registry.predictor(registry.version(name, arrived)).predict,
+        registry.predictor(older).predict,
+        loss,
+        ctx.rng,
+        blocks=hours(ctx, current),
+    )
+    drop = np.nanmean(loss(now.values, predictions(ctx, current))) - np.nanmean(
+        loss(before.values, predictions(ctx, healthy))
+    )
+    return gain, float(drop)
+
+
+def _number(version: str) -> float:
+    return float(version) if version.isdigit() else float("inf")
+
+
+def _mismatch(ctx: Context, version: ModelVersion, found: ChampionReplay) -> str:
+    said = f"only {found.equal:.1%} of {found.rows} answers are those of version {version.version}, the champion"
+    others = [one for one in ctx.ports.registry.versions(ctx.model.registered_model) if one.version != version.version]
+    loaded = {}
+    for other in others[:MOST_VERSIONS]:
+        try:
+            loaded[other.version] = ctx.ports.registry.predictor(other).predict
+        except TriageError as error:
+            ctx.progress(f"version {other.version} can't be replayed: {error.message}")
+    current = windows.current(ctx)
+    best = next(iter(which_version(current.rows, predictions(ctx, current), loaded)), None)
+    if best is not None and best.equal is not None and best.equal > found.equal and best.equal > 0.5:
+        said += f"; {best.equal:.1%} are those of version {best.version}"
+    since = f" since {found.onset:%Y-%m-%d %H:%M}" if found.onset else ""
+    return said + since
+
+
+def _events(ctx: Context) -> list[str]:
+    """Times at which a query for changes was not zero within the incident, or shortly before it."""
+    found = []
+    window = ctx.incident.window
+    since = (window.start - window.length / 4).timestamp()
+    for query in ctx.model.changes:
+        try:
+            series, _ = metrics.one_series(ctx, query, ctx.model.kpi.step)
+        except TriageError as error:
+            ctx.progress(f"changes could not be read: {error.message}")
+            continue
+        hit = (series.times >= since) & np.isfinite(series.values) & (series.values != 0)
+        found += [f"{datetime.fromtimestamp(at, tz=UTC):%Y-%m-%d %H:%M}" for at in series.times[hit]]
+    return found

@@ -1,0 +1,78 @@
+"""Are the labels themselves to be trusted? Coverage, delay, constant and flipped values."""
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from triage.diagnosis.scorecard import STRENGTH
+from triage.drift.codes import as_floats
+from triage.drift.labels import LabelFaultKind, label_faults
+from triage.incident import CauseKind, Effect, Evidence, Measure, Verdict
+from triage.reading import windows
+from triage.reading.analysis import predictions
+from triage.reading.labels import Labelled, labels
+from triage.step import Context, Findings, unmeasured
+
+about = CauseKind.LABEL_FAULT
+effect = Effect.READ
+AMBIGUOUS_STRENGTH = 0.4
+"""Flipped labels look like a changed concept: they speak, but not loudly."""
+
+
+class Params(BaseModel):
+    """No parameters: labels and their delay are the catalogue's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def run(ctx: Context) -> Findings:
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    before, now = labels(ctx, healthy), labels(ctx, current)
+    assert ctx.model.labels is not None  # `labels` has said so already
+    time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
+    served, served_now = as_floats(healthy.rows[time]), as_floats(current.rows[time])
+    due = served_now <= (ctx.incident.window.end - ctx.model.labels.delay).timestamp()
+    if not due.any():
+        unmeasured(
+            "no label of the incident window is due yet", hint=f"they are due {ctx.model.labels.delay} after the event"
+        )
+    report = label_faults(
+        before.values,
+        predictions(ctx, healthy),
+        now.values[due],
+        predictions(ctx, current)[due],
+        delays=_delays(before, served),
+        current_delays=_delays(now, served_now)[due],
+    )
+    certain = [fault for fault in report.faults if fault.kind not in (LabelFaultKind.FLIPPED, LabelFaultKind.UNRELATED)]
+    if report.faults:
+        verdict, said = Verdict.SUPPORTS, "; ".join(fault.statement for fault in report.faults)
+    elif report.unmeasured:
+        verdict, said = Verdict.UNMEASURED, "; ".join(one.reason for one in report.unmeasured)
+    else:
+        verdict, said = (
+            Verdict.REFUTES,
+            f"{report.coverage:.1%} of rows have a label ({report.healthy_coverage:.1%} before)",
+        )
+    evidence = Evidence(
+        id="label_fault",
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        statement=said + ("; in labels and scores alone a changed concept looks the same" if report.ambiguous else ""),
+        measures=(
+            Measure("coverage", report.coverage, "share of rows"),
+            Measure("healthy_coverage", report.healthy_coverage, "share of rows"),
+            Measure("ranking", report.ranking, "AUC"),
+            Measure("healthy_ranking", report.healthy_ranking, "AUC"),
+            Measure(STRENGTH, 1.0 if certain or not report.faults else AMBIGUOUS_STRENGTH),
+        ),
+        sources=(before.source, now.source),
+        window=ctx.incident.window,
+        hint="label an audit sample of the window by hand" if report.ambiguous else "",
+    )
+    return Findings(evidence=(evidence,), outputs={"coverage": report.coverage})
+
+
+def _delays(labelled: Labelled, served: np.ndarray) -> pd.Series:
+    return pd.Series(pd.to_timedelta(labelled.arrived - served, unit="s"))

@@ -1,0 +1,169 @@
+"""Was the model served what the feature pipeline computes? Row by row, for the same entity and time."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from triage.diagnosis.diagnose import SHARE
+from triage.diagnosis.scorecard import STRENGTH
+from triage.drift.resample import block_sums, difference
+from triage.drift.skew import Skew, SourceParity, row_parity
+from triage.errors import Refused, TriageError, Unmeasurable
+from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
+from triage.reading import windows
+from triage.reading.analysis import hours, model_loss, predictions
+from triage.reading.features import champion, features
+from triage.reading.labels import labels
+from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
+from triage.step import Context, Findings, unmeasured
+
+about = CauseKind.SERVING_SKEW
+effect = Effect.READ
+WHOLE = "serving_skew"
+UNPROVEN_STRENGTH = 0.6
+
+
+class Params(BaseModel):
+    """No parameters: the reference is the catalogue's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def run(ctx: Context) -> Findings:
+    reference, source = _reference(ctx)
+    current, wanted = windows.current(ctx), features(ctx)
+    key = ctx.catalog.dataset(ctx.model.serving_log.dataset).key
+    assert key is not None  # `_reference` has said so already
+    time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
+    found = row_parity(current.rows, reference, wanted.names, ctx.rng, on=[key], time=time, sources=wanted.sources)
+    sources = (current.source, source)
+    if not found.skewed:
+        said = f"{found.matched} served rows agree with the recomputed ones in all of {len(found.features)} features"
+        return Findings(evidence=(_whole(ctx, Verdict.REFUTES, said, found, sources),))
+    parts = [
+        _evidence(ctx, one, _share(ctx, reference, key, one.skewed), found, sources)
+        for one in found.sources
+        if one.skewed
+    ]
+    guilty = [item for item in parts if item.verdict is Verdict.SUPPORTS]
+    if guilty:
+        said = f"served rows differ from the recomputed ones in {', '.join(item.subject for item in guilty)}"
+        return Findings(evidence=(_whole(ctx, Verdict.SUPPORTS, said, found, sources, guilty), *parts))
+    said = f"{len(found.skewed)} features differ from the recomputed ones, which changes nothing that matters"
+    return Findings(evidence=(_whole(ctx, Verdict.REFUTES, said, found, sources), *parts))
+
+
+def _reference(ctx: Context) -> tuple[pd.DataFrame, Source]:
+    """The recomputed rows of the sampled ones."""
+    named = ctx.model.reference
+    if named is None:
+        unmeasured(
+            "the catalogue names no reference rows to compare served rows with",
+            hint=f"name a dataset that the feature pipeline recomputes under models.{ctx.model.name}.reference",
+        )
+    served, recomputed = ctx.catalog.dataset(ctx.model.serving_log.dataset), ctx.catalog.dataset(named.dataset)
+    if served.key is None or recomputed.key is None or served.key != recomputed.key:
+        unmeasured("served and recomputed rows have no key in common", hint="give both datasets the same key column")
+    current, wanted = windows.current(ctx), features(ctx)
+    there = ctx.ports.windows.describe(recomputed.name).columns
+    columns = [served.key, *(name for name in wanted.names if name in there)]
+    scan = ctx.ports.windows.scan(recomputed.name, ctx.incident.window, columns)
+    keys = pa.array(current.rows[served.key])
+    parts = [batch.filter(pc.is_in(batch.column(0), value_set=keys)) for batch in scan.batches()]
+    return pa.Table.from_batches(parts).to_pandas(), scan.source
+
+
+def _share(
+    ctx: Context, reference: pd.DataFrame, key: str, names: tuple[str, ...]
+) -> tuple[float, float, float] | None:
+    """The share of the drop that goes away when ``names`` are put right; None where that can't be measured."""
+    try:
+        healthy, current, version = windows.healthy(ctx), windows.current(ctx), champion(ctx)
+        before, now = labels(ctx, healthy), labels(ctx, current)
+        if version is None:
+            return None
+        rows = current.rows
+        right = reference.drop_duplicates(key).set_index(key).reindex(rows[key])
+        known = np.isfinite(now.values) & right[list(names)].notna().any(axis=1).to_numpy()
+        mended = rows.assign(**{name: right[name].to_numpy() for name in names})[known]
+        predict, loss = ctx.ports.registry.predictor(version).predict, model_loss(ctx)
+        said = predictions(ctx, current)[known]
+        served, could = loss(now.values[known], said), loss(now.values[known], predict(mended))
+        usual = loss(before.values, predictions(ctx, healthy))
+    except (Unmeasurable, Refused, TriageError) as error:
+        ctx.progress(f"what the skew costs is not known: {error.message}")
+        return None
+    drop = float(np.nanmean(served) - np.nanmean(usual))
+    if drop <= 0 or not known.any():
+        return None
+    blocks = hours(ctx, current)[known]
+    cost, low, high, _ = difference(block_sums(could, blocks), block_sums(served, blocks), ctx.rng)
+    return min(1.0, cost / drop), min(1.0, low / drop), min(1.0, high / drop)
+
+
+def _evidence(
+    ctx: Context,
+    parity: SourceParity,
+    share: tuple[float, float, float] | None,
+    found: Skew,
+    sources: tuple[Source, ...],
+) -> Evidence:
+    features_ = [one for one in found.features if one.feature in parity.skewed]
+    said = ", ".join(
+        f"{one.feature} ({one.equal:.0%} equal" + (f", {one.relation}" if one.relation else "") + ")"
+        for one in features_[:6]
+    )
+    measures: tuple[Measure, ...] = (Measure("rows_equal", parity.equal, "share of rows"),)
+    if share is None:
+        verdict, measures = Verdict.SUPPORTS, (*measures, Measure(STRENGTH, UNPROVEN_STRENGTH))
+        said += "; what that costs is not known"
+    elif share[0] >= LEAST_SHARE and share[1] > 0:
+        verdict = Verdict.SUPPORTS
+        measures = (
+            *measures,
+            Measure(SHARE, *share[:1], "", *share[1:]),
+            Measure(STRENGTH, min(1.0, share[0] / CLEAR_SHARE)),
+        )
+        said += f"; with the right values {share[0]:.0%} of the drop goes away"
+    else:
+        verdict, measures = Verdict.INCONCLUSIVE, (*measures, Measure(SHARE, share[0], "", share[1], share[2]))
+        said += "; with the right values the drop hardly changes"
+    return Evidence(
+        id=f"{WHOLE}.{parity.source}",
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        subject=parity.source,
+        statement=f"served and recomputed values differ: {said}",
+        measures=measures,
+        sources=sources,
+        window=ctx.incident.window,
+        part_of="" if verdict is Verdict.SUPPORTS else WHOLE,
+    )
+
+
+def _whole(
+    ctx: Context,
+    verdict: Verdict,
+    said: str,
+    found: Skew,
+    sources: tuple[Source, ...],
+    guilty: list[Evidence] | None = None,
+) -> Evidence:
+    strengths = [item.measure(STRENGTH) or 0.0 for item in guilty or ()]
+    return Evidence(
+        id=WHOLE,
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        statement=said,
+        measures=(
+            Measure("rows_matched", found.matched, "rows"),
+            Measure("features_skewed", len(found.skewed)),
+            Measure(STRENGTH, max(strengths, default=1.0)),
+        ),
+        sources=sources,
+        window=ctx.incident.window,
+    )
