@@ -14,6 +14,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -95,9 +96,7 @@ class Step:
 @cache
 def names() -> tuple[str, ...]:
     """The names of all steps, sorted."""
-    import triage.steps
-
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(triage.steps.__path__)))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent / "steps")])))
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from triage.diagnosis.scorecard import Scorecard, Scores, score, strength_of
 from triage.incident import Cause, CauseKind, Diagnosis, Drop, Evidence, RuledOut, Unmeasured, Verdict
+from triage.numbers import figure, percent, whole_percent
 
 LEAST_PROBABILITY = 0.02
 """Causes below this are not listed, unless nothing else is."""
@@ -130,19 +131,23 @@ def _statement(cause: Cause, drop: Drop | None) -> str:
     named = cause.kind.value.replace("_", " ") + (f" in {cause.subject}" if cause.subject else "")
     if cause.kind is CauseKind.UNKNOWN:
         return f"The cause is not known{f': {_level(drop)}' if drop else ''}"
-    head = f"Most likely {named} ({cause.probability:.0%})"
+    head = f"Most likely {named} ({whole_percent(cause.probability)})"
     if drop is None:
         return head
     if cause.share_of_drop is None:
         return f"{head}: {_level(drop)}"
     relative = abs(drop.change / drop.healthy) if drop.healthy else 0.0
     explained = max(0.0, cause.share_of_drop) * relative
-    return f"{head}: it explains {explained:.1%} of the {relative:.1%} by which {drop.kpi} got worse"
+    return f"{head}: it explains {percent(explained)} of the {percent(relative)} by which {drop.kpi} got worse"
 
 
 def _level(drop: Drop) -> str:
-    relative = f" ({drop.change / drop.healthy:+.1%})" if drop.healthy else ""
-    return f"{drop.kpi} is {drop.current:.4g} {drop.unit} against {drop.healthy:.4g}{relative}"
+    moved = f", {_way(drop)} by {percent(abs(drop.change / drop.healthy))}" if drop.healthy else ""
+    return f"{drop.kpi} is {figure(drop.current, drop.unit)} against {figure(drop.healthy, drop.unit)} expected{moved}"
+
+
+def _way(drop: Drop) -> str:
+    return "up" if drop.change > 0 else "down"
 
 
 def _contributions(scores: Scores) -> dict[str, list[dict[str, object]]]:

@@ -17,6 +17,7 @@ from triage.errors import Unmeasurable
 
 MIN_ROWS, MAX_ROWS = 100, 50_000
 SIGNIFICANT = 0.001
+MIN_CHANGE = 0.02  # of the labels' mean, or of their spread where they are numbers
 
 
 class LabelChange(StrEnum):
@@ -94,7 +95,10 @@ def calibration_shift(
     change, prior = LabelChange.NONE, None
     if binary:
         prior = prior_from_scores(expected, float(y.mean()))
-    if p_value < SIGNIFICANT:
+    # Large windows make trifles significant: the labels must also miss the scores by something that matters.
+    missed = _fitted(large, full[len(x) :], binary) - (_sigmoid(linear) if binary else linear)
+    matters = float(np.abs(missed).mean()) > MIN_CHANGE * (1.0 if binary else float(both.std()))
+    if p_value < SIGNIFICANT and matters:
         change = LabelChange.CONCEPT
         if prior is not None and _is_prior_shift(y, y_now, prior, x, slope, large.bse[3] * np.sqrt(design_effect)):
             change = LabelChange.PRIOR_SHIFT
@@ -165,6 +169,11 @@ def _fit(y: np.ndarray, design: np.ndarray, binary: bool) -> "sm.regression.line
             raise Unmeasurable(
                 f"label on score can't be regressed ({error})", hint="widen the window: the scores separate the labels"
             ) from error
+
+
+def _fitted(model: "sm.regression.linear_model.RegressionResults", design: np.ndarray, binary: bool) -> np.ndarray:
+    linear: np.ndarray = design @ model.params
+    return _sigmoid(linear) if binary else linear
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Exact KS and PSI on request, column by column, without sorting the columns.
 
-Both columns are counted in 65,536 cells (`keys`). Only in the few cells where |F - G| can still exceed what it reaches at
-cell borders, or where a quantile of the baseline lies, are values looked at: branch and bound in place of a sort.
+Both columns are counted in 65,536 cells (`keys`). Only in the few cells where |F - G| can still exceed what it reaches
+at cell borders, or where a quantile of the baseline lies, are values looked at: branch and bound in place of a sort.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +57,7 @@ def exact_test(name: str, baseline: pa.ChunkedArray, current: pa.ChunkedArray) -
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """One column: its finite ``parts``, ``counts`` by cell in ascending order of value, ``missing`` rows (null, NaN)."""
+    """One column: its finite ``parts``, ``counts`` by cell in ascending order, rows ``missing`` (null, NaN)."""
 
     spec: FeatureSpec
     parts: tuple[np.ndarray, ...]
@@ -75,7 +75,7 @@ class Cells:
         return np.sort(np.concatenate(found)) if found else np.empty(0)
 
     def up_to(self, points: np.ndarray, chosen: np.ndarray, values: np.ndarray, side: str = "right") -> np.ndarray:
-        """How many values are ≤ each point (``side`` left: <); all points lie in ``chosen`` cells, which hold ``values``."""
+        """How many values are ≤ each point (``side`` left: <), all in ``chosen`` cells, which hold ``values``."""
         before = np.cumsum(np.where(chosen, 0, self.counts))
         ranks = rank_of_key()[_keys(points, self.spec)]
         return before[ranks] + np.searchsorted(values, points, side=side)  # type: ignore[call-overload]

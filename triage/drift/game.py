@@ -15,6 +15,7 @@ from triage.errors import Unmeasurable
 Predict = Callable[[pd.DataFrame], np.ndarray]
 MAX_WITNESSES, WITNESS_ROWS = 60, 20_000
 NEW_SUPPORT, MAX_STRANGE = 0.005, 0.05
+MANY_VALUES = 50
 
 
 class Mechanism(StrEnum):
@@ -134,6 +135,6 @@ def populations(
             growth = float((now[name] == common).mean() - (before[name] == common).mean())
         full = codes if len(before) == len(healthy) else encode(coding, healthy[name])
         found[name] = Population(
-            told, full, new, fresh, coding.edges is not None and growth > 0.05 and len(coding.edges) > 5
+            told, full, new, fresh, coding.edges is not None and growth > 0.05 and before[name].nunique() > MANY_VALUES
         )
     return found

@@ -82,15 +82,23 @@ def switch(
     if not healthy or not m:
         return Switch(feature, 0.0, np.inf)
     noise_per_cell = max(1 / effective_rows(weights) - 1 / n, 0.0)
-    product = power = noise = 0.0
+    product = power = noise = moved_in_all = 0.0
+    cells = 0
     for before, now, size in zip(healthy, current, sizes, strict=True):
         p, q, moved = shares(before, size), shares(now, size), shares(before, size, weights)
         used = p * n >= 5
         predicted, seen = (moved - p)[used], (q - p)[used]
         product += float((predicted * seen / p[used]).sum())
         power += float((predicted**2 / p[used]).sum())
+        moved_in_all += float((seen**2 / p[used]).sum())
+        cells += max(int(used.sum()) - 1, 0)
         noise += noise_per_cell * max(int(used.sum()) - 1, 0)
     signal = max(power - noise, 0.0)
     if signal <= 0:
         return Switch(feature, 0.0, np.inf)
-    return Switch(feature, product / signal, float(np.sqrt(power * (1 / n + 1 / m))) / signal)
+    followed = product / signal
+    # Witnesses that moved for reasons of their own say little of this feature: their unexplained moves count as noise.
+    unexplained = moved_in_all - 2 * followed * product + followed**2 * power
+    sampling = 1 / n + 1 / m
+    scatter = max(1.0, unexplained / max(cells * sampling, 1e-12))
+    return Switch(feature, followed, float(np.sqrt(power * sampling * scatter)) / signal)

@@ -27,8 +27,7 @@ from triage.incident import (
     Unmeasured,
     Verdict,
 )
-from triage.report.ladder import KIND_NAMES, VERDICT_GLYPHS, Rung, ladder
-from triage.report.numbers import (
+from triage.numbers import (
     NOTHING,
     between,
     difference,
@@ -41,6 +40,7 @@ from triage.report.numbers import (
     whole_percent,
     with_interval,
 )
+from triage.report.ladder import KIND_NAMES, VERDICT_GLYPHS, Rung, ladder
 from triage.report.plain import one_line
 from triage.report.timeline import STATE_WORDS, Milestone, TimelineEntry, milestones, timeline
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from triage.incident import Event, Evidence, Incident, Outcome, State, Verdict
-from triage.report.numbers import between, moment, span
+from triage.numbers import between, moment, span
 
 STATE_WORDS = {
     State.OPEN: "open",

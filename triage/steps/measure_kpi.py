@@ -8,6 +8,7 @@ from triage.health.compare import Worse, judge
 from triage.health.level import Level, level
 from triage.health.seasonal import BaselineKind
 from triage.incident import CauseKind, Drop, Effect, Evidence, Measure, Source, Verdict
+from triage.numbers import figure
 from triage.ports import Series
 from triage.reading import metrics
 from triage.step import Context, Findings, unmeasured
@@ -53,7 +54,6 @@ def run(ctx: Context) -> Findings:
         onset_low=onset.low if onset else None,
         onset_high=onset.high if onset else None,
     )
-    relative = f" ({found.shift / found.expected:+.1%})" if found.expected else ""
     evidence = Evidence(
         id="kpi",
         step=ctx.step,
@@ -61,8 +61,8 @@ def run(ctx: Context) -> Findings:
         verdict=Verdict.INCONCLUSIVE,
         subject=kpi.name,
         statement=(
-            f"{kpi.name} is {found.current:.4g} {kpi.unit} against {found.expected:.4g} expected{relative},"
-            f" compared with the {found.baseline}"
+            f"{kpi.name} is {figure(found.current, kpi.unit)} against {figure(found.expected, kpi.unit)} expected"
+            f" by the {found.baseline}"
         ),
         measures=(
             Measure("expected", found.expected, kpi.unit),

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from triage.numbers import figure, tick_labels, whole_percent
 from triage.report.charts import reading
 from triage.report.charts.drawing import Box, Drawing, Label, Linear, Path, Shape, fitted
 from triage.report.charts.ticks import round_ticks
-from triage.report.numbers import figure, tick_labels, whole_percent
 
 REMAINDER = "not explained"
 """The label of the part of a whole that no cause accounts for."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from triage.numbers import decimals, number, percent, tick_labels
 from triage.report.charts import reading
 from triage.report.charts.drawing import Box, Drawing, KeyEntry, Label, Linear, Path, Shape, fitted, value_axis
 from triage.report.charts.ticks import round_ticks
-from triage.report.numbers import decimals, number, percent, tick_labels
 
 WIDTH = 460.0
 MOST_ROWS = 14

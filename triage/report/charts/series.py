@@ -5,10 +5,10 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from triage.numbers import axis_unit, figure, tick_labels
 from triage.report.charts import reading
 from triage.report.charts.drawing import Box, Dot, Drawing, KeyEntry, Label, Linear, Path, Shape, value_axis
 from triage.report.charts.ticks import round_ticks, time_ticks
-from triage.report.numbers import axis_unit, figure, tick_labels
 
 WIDTH, HEIGHT = 640.0, 236.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 14.0, 30.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.report import numbers
+from triage import numbers
 
 
 def test_the_examples_in_the_docstrings_hold():
