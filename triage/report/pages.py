@@ -11,7 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from triage.report import charts, numbers
+from triage import numbers
+from triage.report import charts
 from triage.report.contents import Report
 from triage.report.ladder import Standing
 from triage.report.plain import one_line, visible
