@@ -8,6 +8,7 @@ import numpy as np
 MAX_WEIGHT = 100.0
 UNDECIDED_ERROR = 0.4
 CLOSE_ENOUGH = 0.01
+DECISIVE = 1.645  # standard errors from one half
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Switch:
 
     @property
     def decided(self) -> bool:
-        return self.error <= UNDECIDED_ERROR
+        return self.error <= UNDECIDED_ERROR and abs(self.followed - 0.5) > DECISIVE * self.error
 
     @property
     def covariate_drift(self) -> bool:
