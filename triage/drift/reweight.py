@@ -8,7 +8,7 @@ import numpy as np
 MAX_WEIGHT = 100.0
 UNDECIDED_ERROR = 0.4
 CLOSE_ENOUGH = 0.01
-DECISIVE = 1.645  # standard errors from one half
+DECISIVE = 1.0  # standard errors from one half
 
 
 @dataclass(frozen=True, slots=True)
