@@ -34,36 +34,39 @@ class Moved:
     """
 
     rows: int
-    shift: timedelta
     daily_rate: dict[int, float]
     version: str
 
 
-def move_logs(world: Path, data: Path, key: str, time: str, healthy_until: datetime, now: datetime) -> Moved:
+def shift(healthy_until: datetime, now: datetime) -> timedelta:
+    """How far the world has to move for its healthy time to reach ``now``: whole weeks."""
+    return timedelta(weeks=math.ceil((now - healthy_until) / timedelta(weeks=1)))
+
+
+def move_logs(world: Path, data: Path, load: LoadSettings, moved_by: timedelta, now: datetime) -> Moved:
     """Write the `DAYS` before ``now`` of impressions and their labels under ``data``, one file a day each."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
-    weeks = math.ceil((now - healthy_until) / timedelta(weeks=1))
-    shift = timedelta(weeks=weeks)
-    first = now - timedelta(days=DAYS, hours=1) - shift
+    key, time = load.key, load.time
+    first = now - timedelta(days=DAYS, hours=1) - moved_by
     log = ds.dataset(world / "impressions", partitioning=None)
-    kept = log.to_table(
-        filter=(pc.field(time) >= pa.scalar(first)) & (pc.field(time) < pa.scalar(min(now - shift, healthy_until)))
-    )
+    kept = log.to_table(filter=(pc.field(time) >= pa.scalar(first)) & (pc.field(time) < pa.scalar(now - moved_by)))
     labels = ds.dataset(world / "conversions", partitioning=None).to_table([key, "converted"])
-    at = pc.add(kept[time], pa.scalar(shift))
+    at = pc.add(kept[time], pa.scalar(moved_by))
     kept = kept.set_column(kept.schema.get_field_index(time), time, at.cast(kept.schema.field(time).type))
     labels = (
         kept.select([key, time]).join(labels, key, join_type="inner").rename_columns([key, "labelled_at", "converted"])
     )
+    late = pc.add(labels["labelled_at"], pa.scalar(timedelta(seconds=load.label_delay_seconds)))
+    labels = labels.set_column(1, "labelled_at", late.cast(kept.schema.field(time).type))
     _by_day(kept.sort_by(time), time, data / "impressions")
     _by_day(labels.sort_by("labelled_at"), "labelled_at", data / "conversions")
     days = labels["labelled_at"].cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.int64()).to_numpy() // 86_400
     converted = labels["converted"].to_numpy()
     rate = {int(day): float(converted[days == day].mean()) for day in np.unique(days)}
-    return Moved(len(kept), shift, rate, str(kept["model_version"][-1]))
+    return Moved(len(kept), rate, str(kept["model_version"][-1]))
 
 
 def metrics(moved: Moved, load: LoadSettings, now: datetime, rng: np.random.Generator) -> Iterator[History]:

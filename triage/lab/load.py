@@ -34,12 +34,16 @@ _PATIENCE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class LoadSettings:
-    """``requests_per_second`` of ``rows_per_request`` rows at mean traffic, for at most ``hours``."""
+    """``requests_per_second`` of ``rows_per_request`` rows at mean traffic, for at most ``hours``.
+
+    The times are the world's own: usual visitors are those of ``recent``, the campaign's came from ``campaign_from``.
+    """
 
     url: str
     key: str
     time: str
-    healthy_until: str
+    recent: tuple[str, str]
+    campaign_from: str
     region: str
     requests_per_second: float
     rows_per_request: int
@@ -52,8 +56,10 @@ class Load:
         self._settings = settings
         self._watch = Watch(folder)
         self._rng = np.random.default_rng()
-        until = datetime.fromisoformat(settings.healthy_until)
-        healthy, campaign = read_pools(folder.world, settings.key, settings.time, until, settings.region)
+        first, last, campaign_from = map(datetime.fromisoformat, (*settings.recent, settings.campaign_from))
+        healthy, campaign = read_pools(
+            folder.world, settings.key, settings.time, (first, last), campaign_from, settings.region
+        )
         self._visitors = Visitors(healthy, campaign, self._rng)
         self._labels = ParquetLog(folder.data / "conversions", "labels", _FLUSH_SECONDS)
         self._reference = ParquetLog(folder.data / "reference", "pipeline", _FLUSH_SECONDS)

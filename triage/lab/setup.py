@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from triage.lab.worlds.world import World
 
 SLOTS = ("champion", "challenger")
 _ROWS_PER_REQUEST = 8
+_RECENT_DAYS = 10
 _LABEL_DELAY_SECONDS = 15.0
 
 
@@ -41,16 +42,14 @@ def prepare(
     router = envoy.EnvoyPlan(lab.run / "envoy", ports["envoy"], ports["admin"], slots)
     has_envoy = binaries.find("envoy") is not None
     entrance = router.url if has_envoy else f"http://127.0.0.1:{slots[SLOTS[0]]}"
-    load = _load_settings(world, entrance, requests_per_second, hours)
+    load, moved_by = _load_settings(world, entrance, requests_per_second, hours, now)
     write_load_settings(lab, load)
     write_server_settings(lab, _server_settings(lab, world, load))
     if has_envoy:
         envoy.render(router, envoy.Split({"champion": 100, "challenger": 0}))
 
     progress("writing two weeks of logs and metrics")
-    moved = history.move_logs(
-        world.folder, lab.data, load.key, load.time, datetime.fromisoformat(load.healthy_until), now
-    )
+    moved = history.move_logs(world.folder, lab.data, load, moved_by, now)
     (lab.data / "reference").mkdir()
     plan = prometheus.PrometheusPlan(
         lab.run / "prometheus",
@@ -109,20 +108,27 @@ def _own(lab: LabFolder, slots: dict[str, int], exporter_port: int, has_envoy: b
     return [*servers, exporter, Spec("load", python("load"), after=behind, environment=frugal)]
 
 
-def _load_settings(world: World, url: str, requests_per_second: float, hours: float) -> LoadSettings:
+def _load_settings(
+    world: World, url: str, requests_per_second: float, hours: float, now: datetime
+) -> tuple[LoadSettings, timedelta]:
+    """The load generator's settings, and how far the world's times are before ours."""
     cause = world.truth()["cause"]
     datasets = yaml.safe_load(world.catalog_path.read_text(encoding="utf-8"))["datasets"]
-    return LoadSettings(
+    moved_by = history.shift(datetime.fromisoformat(cause["onset"]), now)
+    recent = (now - moved_by - timedelta(days=_RECENT_DAYS), now - moved_by)
+    settings = LoadSettings(
         url=f"{url}/predict",
         key=datasets["impressions"]["key"],
         time=datasets["impressions"]["time"],
-        healthy_until=cause["onset"],
+        recent=(recent[0].isoformat(), recent[1].isoformat()),
+        campaign_from=cause["onset"],
         region=cause["value"],
         requests_per_second=requests_per_second,
         rows_per_request=_ROWS_PER_REQUEST,
         label_delay_seconds=_LABEL_DELAY_SECONDS,
         hours=hours,
     )
+    return settings, moved_by
 
 
 def _server_settings(lab: LabFolder, world: World, load: LoadSettings) -> Settings:

@@ -79,7 +79,7 @@ def up(
     webhook_bearer_file: Path | None = None,
     requests_per_second: float = 8.0,
     hours: float = 4.0,
-    world_rows: int = 120_000,
+    world_rows: int = 240_000,
     progress: Progress = lambda words: None,
 ) -> LabStatus:
     """Start the lab in ``folder`` and wait until all of it is ready; the one that already runs is left as it is.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEW_REGION_COLUMN = "user_location"
+_DATED_COLUMNS = ("app_version", "outdoor_temperature_c")
 _LEAST_PROMINENT = 0.1
 _UNNOTICED_SECONDS = 0.25
 _PATIENCE_SECONDS = 1.0
@@ -43,16 +44,23 @@ class Batch:
     converted: np.ndarray
 
 
-def read_pools(world: Path, key: str, time: str, healthy_until: datetime, region: str) -> tuple[Pool, Pool]:
-    """Rows of the healthy time, and those that the campaign brought (``region``, afterwards)."""
+def read_pools(
+    world: Path, key: str, time: str, recent: tuple[datetime, datetime], campaign_from: datetime, region: str
+) -> tuple[Pool, Pool]:
+    """Rows served in the span ``recent``, and those that the campaign brought (``region``, from ``campaign_from``).
+
+    What goes with the date rather than with the visitor is, in the campaign's rows, that of the recent ones.
+    """
     import pyarrow.dataset as ds
 
     log = ds.dataset(world / "impressions", partitioning=None).to_table().to_pandas()
     labels = ds.dataset(world / "conversions", partitioning=None).to_table([key, "converted"]).to_pandas()
     rows = log.merge(labels, on=key, how="inner")
-    before = rows[time] < healthy_until
-    from_there = ~before & (rows[NEW_REGION_COLUMN] == region)
-    return _pool(rows[before], key, time), _pool(rows[from_there], key, time)
+    usual = rows[(rows[time] >= recent[0]) & (rows[time] < recent[1])]
+    brought = rows[(rows[time] >= campaign_from) & (rows[NEW_REGION_COLUMN] == region)]
+    dated = [name for name in _DATED_COLUMNS if name in rows]
+    today = usual[dated].sample(len(brought), replace=True, random_state=0).set_axis(brought.index)
+    return _pool(usual, key, time), _pool(brought.assign(**{name: today[name] for name in dated}), key, time)
 
 
 def _pool(rows: "pd.DataFrame", key: str, time: str) -> Pool:
