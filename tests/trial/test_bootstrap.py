@@ -88,6 +88,11 @@ def test_the_p_value_and_the_interval_agree():
     assert p_at_most(draws, interval.low + 0.01, 60) > 0.025 > p_at_most(draws, interval.low - 0.01, 60)
 
 
+def test_p_values_go_below_one_in_the_number_of_draws():
+    draws = np.random.default_rng(5).normal(loc=1.0, scale=0.1, size=200)
+    assert p_at_most(draws, 0.0, 60) < 1e-6
+
+
 def test_draws_that_are_not_numbers_widen_the_interval():
     draws = np.random.default_rng(5).normal(size=1_000)
     draws[:100] = np.nan

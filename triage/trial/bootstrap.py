@@ -62,10 +62,18 @@ def percentile_interval(value: float, draws: np.ndarray, n_units: int, confidenc
 
 
 def p_at_most(draws: np.ndarray, limit: float, n_units: int) -> float:
-    """One-sided p-value of "the true value is at most ``limit``", the test that `percentile_interval` inverts."""
+    """One-sided p-value of "the true value is at most ``limit``", the test that `percentile_interval` inverts.
+
+    Where fewer than ten draws reach the limit their t approximation is used: counted, no p-value could be smaller than
+    one in the number of draws, and a correction over many segments could never find harm.
+    """
     if n_units < 2:
         return 1.0
-    share = (1 + np.count_nonzero(~(draws > limit))) / (len(draws) + 1)
+    reaching = np.count_nonzero(~(draws > limit))
+    spread = float(draws.std(ddof=1) * np.sqrt(n_units / (n_units - 1))) if np.all(np.isfinite(draws)) else np.inf
+    if reaching < 10 and 0 < spread < np.inf:
+        return float(stats.t.cdf((limit - draws.mean()) / spread, n_units - 1))
+    share = (1 + reaching) / (len(draws) + 1)
     return float(stats.t.cdf(stats.norm.ppf(min(share, 1 - 1e-12)) * np.sqrt((n_units - 1) / n_units), n_units - 1))
 
 

@@ -56,6 +56,8 @@ def proportion_sequence(
     excluded_below, excluded_above = best[0] >= needed, best[1] >= needed
     low = float(grid[np.flatnonzero(excluded_below).max()]) if excluded_below.any() else -1.0
     high = float(grid[np.flatnonzero(excluded_above).min()]) if excluded_above.any() else 1.0
+    # When the difference itself moves between looks, all differences may end up excluded; the disputed span is kept.
+    low, high = min(low, high), max(low, high)
     zero = int(np.flatnonzero(grid == 0.0)[0])
     p_value = float(min(1.0, 2 * np.exp(-best[:, zero].max())))
     return SequentialTest(Interval(value, low, high, confidence), p_value, n_champion, n_challenger)
