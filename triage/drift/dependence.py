@@ -17,7 +17,7 @@ from triage.incident import Unmeasured
 
 Z_LIMIT, MIN_TIE, MAX_KEPT_OF_TIE, MAX_KEPT = 8.0, 0.2, 0.6, 0.6
 MAX_KEPT_ONE_TIE = 0.1
-MIN_ROWS, MAX_ROWS, MAX_FEATURES = 100, 20_000, 400
+MIN_ROWS, MAX_ROWS, MAX_FEATURES = 100, 10_000, 400
 MIN_PARTS, MAX_PARTS, HEALTHY_MARGIN = 6, 12, 1.5
 SPEARMAN_VARIANCE = 1.06
 MOST_TIES = 5
@@ -60,7 +60,7 @@ def broken_dependence(
     """Compare the rank correlations of ``features`` between both frames.
 
     Nulls count for neither feature of a pair. Categories are ranked by the baseline's mean rank of the number most tied
-    to them. ``design_effect`` divides the row counts where rows are clustered. At most 400 features and 20,000 evenly
+    to them. ``design_effect`` divides the row counts where rows are clustered. At most 400 features and 10,000 evenly
     spaced rows are read, so 2,000 features take bounded time; those left out are named as unmeasured. A tie of at
     least 0.2 is broken when it lost 40% or more, with |z| beyond 8 and half more than ties vary between parts of the
     baseline; a feature is named when it kept less than 60% of its dependence in all (10%, where only

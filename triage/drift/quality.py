@@ -28,7 +28,7 @@ MIN_ROWS = 20
 MIN_CONVERTED_VALUES = 5
 IMPOSSIBLE_SPANS = 3.0
 CONSTANT_SHARE = 0.98
-MAX_CELLS, MAX_ROWS = 20_000_000, 60_000
+MAX_CELLS, MAX_ROWS = 4_000_000, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def find_faults(
     """Compare every feature of ``current`` with ``baseline``.
 
     ``time`` names the event time in both, ``sources`` the upstream table of each feature. Large frames are read at
-    evenly spaced rows (60,000 at most, and 20 million cells); the search for impossible values reads all of them.
+    evenly spaced rows (20,000 at most, and 4 million cells); the search for impossible values reads all of them.
     """
     sources = sources or {}
     unmeasured: list[Unmeasured] = []
