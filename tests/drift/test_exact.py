@@ -34,6 +34,12 @@ def test_ks_of_large_columns_with_ties_equals_ks_by_sorting(seed: int) -> None:
     assert test.ks.effect == pytest.approx(ks_2samp(a, b, method="asymp").statistic, abs=1e-12)
 
 
+def test_zero_and_minus_zero_are_one_value() -> None:
+    test = exact_test("x", column([0.0, -1.0, 1.0]), column([-0.0, -1.0, 1.0]))
+    assert test.ks is not None
+    assert test.ks.effect == 0
+
+
 def test_bins_lie_between_the_exact_quantiles_of_the_baseline() -> None:
     rng = np.random.default_rng(5)
     a, b = rng.normal(size=10_001), rng.normal(0.3, 1, size=5_000)

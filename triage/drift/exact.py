@@ -135,7 +135,7 @@ def cells_of(column: pa.ChunkedArray, spec: FeatureSpec) -> Cells:
 
 def _keys(values: np.ndarray, spec: FeatureSpec) -> np.ndarray:
     with np.errstate(over="ignore"):
-        return cell_keys(values - spec.shift, spec.scale).astype(np.intp)
+        return cell_keys(values - spec.shift + 0.0, spec.scale).astype(np.intp)  # + 0.0 makes -0.0 equal to 0.0
 
 
 def _of_numbers(name: str, baseline: pa.ChunkedArray, current: pa.ChunkedArray) -> ExactTests:

@@ -18,7 +18,8 @@ _HIGH_HALF = 1 if sys.byteorder == "little" else 0
 def cell_keys(centred: np.ndarray, scale: float) -> np.ndarray:
     """Keys, uint16 of shape (n,), of ``centred`` (float64, finite, shape (n,)) times ``scale``.
 
-    Keys order like sign and magnitude, not like numbers: see `rank_of_key`. What overflows gets the key of infinity.
+    Keys order like sign and magnitude, not like numbers: see `rank_of_key`. What overflows gets the key of
+    infinity; -0.0 has a cell of its own, just below that of 0.0.
     """
     with np.errstate(over="ignore", under="ignore"):
         power = np.multiply(centred, scale, out=np.empty(len(centred), np.float32), casting="same_kind")
