@@ -36,6 +36,8 @@ def encode(value: Any) -> Any:
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [encode(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if hasattr(value, "__fspath__"):
+        return str(value)
     if hasattr(value, "item"):  # a numpy scalar
         return encode(value.item())
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -18,6 +18,8 @@ from triage.step import Context, unmeasured
 
 SAMPLE_ROWS = 120_000
 EDGE_ROWS = 100_000
+FEWEST_HEALTHY_ROWS = 2_000
+"""With fewer rows at the same time of day, the whole healthy span is read."""
 DAY = timedelta(days=1)
 
 
@@ -64,7 +66,7 @@ def history(ctx: Context) -> tuple[WindowProfile, ...]:
     """Profiles of the healthy windows that are as long as the incident, one day apart where it is whole days."""
     parts = _healthy_parts(ctx)
     length = ctx.incident.window.length
-    width = max(1, round(length / _part_length(length)))
+    width = length // DAY if length >= DAY and length % DAY == timedelta(0) else 1
     edges = parts[0].profile.edges
     profiles = [part.profile for part in parts]
     return tuple(merge_all(edges, profiles[start : start + width]) for start in range(len(profiles) - width + 1))
@@ -121,18 +123,30 @@ def _healthy_parts(ctx: Context) -> tuple[WindowRead, ...]:
 
 
 def _read_healthy_parts(ctx: Context) -> tuple[WindowRead, ...]:
-    span, length = healthy_span(ctx), _part_length(ctx.incident.window.length)
-    count = max(1, span.length // length)
-    parts = [Window(span.end - (index + 1) * length, span.end - index * length) for index in reversed(range(count))]
-    read = [part for window in parts if (part := _read(ctx, window, SAMPLE_ROWS // count)) is not None]
+    span = healthy_span(ctx)
+    wanted = _healthy_windows(span, ctx.incident.window)
+    read = [part for window in wanted if (part := _read(ctx, window, SAMPLE_ROWS // len(wanted))) is not None]
+    if sum(part.total for part in read) < FEWEST_HEALTHY_ROWS and (whole := _read(ctx, span, SAMPLE_ROWS)) is not None:
+        read = [whole]
     if not read:
         unmeasured(f"no rows in the healthy span {span}", hint="name a longer one under windows.healthy in triage.yaml")
     return tuple(read)
 
 
-def _part_length(incident: timedelta) -> timedelta:
-    """A day where the incident is whole days, so that windows one day apart share their parts; else the incident."""
-    return DAY if incident % DAY == timedelta(0) else incident
+def _healthy_windows(span: Window, incident: Window) -> list[Window]:
+    """The parts of ``span`` to read, oldest first, none over another.
+
+    Days, where the incident is whole days (windows one day apart then share them); for a shorter incident the same
+    time of every day; else windows as long as the incident.
+    """
+    length = incident.length
+    if length < DAY:
+        back = range(1, (incident.end - span.start) // DAY + 1)
+        windows = [Window(incident.start - days * DAY, incident.end - days * DAY) for days in reversed(back)]
+        return [window for window in windows if span.start <= window.start and window.end <= span.end] or [span]
+    part = DAY if length % DAY == timedelta(0) else length
+    count = max(1, span.length // part)
+    return [Window(span.end - (index + 1) * part, span.end - index * part) for index in reversed(range(count))]
 
 
 def _served(ctx: Context, window: Window) -> WindowRead:
