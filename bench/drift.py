@@ -170,9 +170,7 @@ def table(folder: Path, rows: int, repeats: int, peers: bool) -> None:
     }
     found = measure(jobs, repeats)
     size = len(saved) / 1024
-    print(
-        f"\n2 × {rows:,} rows × 50 columns; median of {repeats} interleaved runs; a saved profile takes {size:,.0f} kB\n"
-    )
+    print(f"\n2 × {rows:,} rows × 50 columns; median of {repeats} interleaved runs; saved profile {size:,.0f} kB\n")
     print("| what | wall s | × floor | target | CPU s | × floor |\n|---|---|---|---|---|---|")
     rows_of = (
         ("Arrow reads one window (floor)", "floor", "floor", ""),
