@@ -48,7 +48,7 @@ def test_each_ratio_that_pages_has_a_rule_for_silence_beside_it():
     (group,) = catalogue.alert_rules()["groups"]
     expressions = {rule["alert"]: rule["expr"] for rule in group["rules"]}
     assert "absent(" in expressions["InferenceAbsent"]
-    assert expressions["InferenceIdle"].endswith("< 0.2")
+    assert expressions["InferenceIdle"].endswith("< 0.1")
 
 
 @pytest.mark.skipif(find("promtool") is None, reason="needs prometheus on PATH: apt-get install prometheus")

@@ -93,7 +93,7 @@ def last(metrics: PrometheusMetrics, query: str) -> float:
     return float(known[-1]) if len(known) else float("nan")
 
 
-def eventually(condition, seconds: float = 60.0) -> bool:
+def eventually(condition, seconds: float = 100.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -182,15 +182,15 @@ def test_rows_that_can_not_be_scored_are_refused_and_the_server_goes_on(lab):
 
 def test_a_latency_fault_shows_in_promql_pages_and_ends_when_it_is_cleared(lab, folder, metrics, webhook):
     p50 = "histogram_quantile(0.5, sum by (le) (rate(inference_latency_seconds_bucket[10s])))"
-    assert last(metrics, p50) < 0.2
-    injected = inject(folder, "latency", seconds=0.6)
-    assert injected.settings["seconds"] == 0.6
+    assert eventually(lambda: last(metrics, p50) < 0.6)
+    injected = inject(folder, "latency", seconds=2.0)
+    assert injected.settings["seconds"] == 2.0
     assert [one.name for one in status(folder).faults] == ["latency"]
-    assert eventually(lambda: last(metrics, p50) > 0.4)
+    assert eventually(lambda: last(metrics, p50) > 1.0)
     pages = {"alertname": "InferenceSlow", "model": "recommender", "severity": "page"}
-    assert eventually(lambda: any(alert["labels"] == pages for alert in webhook.alerts), 120)
+    assert eventually(lambda: any(alert["labels"] == pages for alert in webhook.alerts), 150)
     assert clear(folder) == ("latency",)
-    assert eventually(lambda: last(metrics, p50) < 0.2)
+    assert eventually(lambda: last(metrics, p50) < 0.6)
 
 
 def test_an_error_fault_shows_in_the_ratio(lab, folder, metrics):

@@ -54,7 +54,7 @@ def _service_levels() -> list[dict[str, Any]]:
         level("latency_p50", "latency", f"histogram_quantile(0.5, {_LATENCY})", down, 0.1, "seconds"),
         level("latency_p99", "latency", f"histogram_quantile(0.99, {_LATENCY})", down, 0.25, "seconds"),
         level("error_ratio", "errors", f"{_FAILED} / {_REQUESTS}", down, 0.005, "ratio"),
-        level("throughput", "throughput", _REQUESTS, up, 2.0, "requests/s"),
+        level("throughput", "throughput", _REQUESTS, up, 0.4, "requests/s"),
         level("queue", "saturation", f"avg(avg_over_time(inference_queue_depth{_SERVER}[5m]))", down, 5.0, "requests"),
         level(
             "restarts",
@@ -98,7 +98,7 @@ def alert_rules() -> dict[str, Any]:
                     ),
                     rule("InferenceErrors", f"{ratio} > 0.01", "30s", "More than 1% of requests fail."),
                     rule("InferenceAbsent", f"absent(up{_SERVER} == 1)", "30s", "The model server is gone."),
-                    rule("InferenceIdle", f"{_REQUESTS} < 0.2", "1m", "Hardly any requests arrive."),
+                    rule("InferenceIdle", f"{_REQUESTS} < 0.1", "1m", "Hardly any requests arrive."),
                 ],
             }
         ]

@@ -19,7 +19,7 @@ from triage.lab.worlds.story import build_story
 from triage.lab.worlds.world import World
 
 SLOTS = ("champion", "challenger")
-_ROWS_PER_REQUEST = 8
+_ROWS_PER_REQUEST = 16
 _RECENT_DAYS = 10
 _LABEL_DELAY_SECONDS = 15.0
 
