@@ -124,4 +124,5 @@ def _from_evidence(evidence: Iterable[Evidence]) -> tuple[Standing, str]:
 
 
 def _named(cause: Cause) -> str:
-    return f"{cause.subject}: {cause.statement}" if cause.subject else cause.statement
+    named = cause.statement if cause.statement.startswith(cause.subject) else f"{cause.subject}: {cause.statement}"
+    return named if cause.subject else cause.statement
