@@ -8,7 +8,7 @@ import pytest
 from tests.report.hostile import HOSTILE_CHANGES
 from tests.report.sample import DIAGNOSIS, incident
 from triage.incident import fold
-from triage.report.plain import cells
+from triage.plain import cells
 from triage.report.terminal import render_terminal
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from triage.codec import encode
 from triage.errors import TriageError
+from triage.plain import cells, visible
 
 
 def as_json(value: Any) -> None:
@@ -17,9 +18,10 @@ def as_json(value: Any) -> None:
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Left-aligned columns on stdout, each as wide as its widest cell."""
     lines = [tuple(heads), *(tuple(visible(cell) for cell in row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    widths = [max(cells(line[column]) for line in lines) for column in range(len(heads))]
     for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        padded = (cell + " " * (width - cells(cell)) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
 
 
 def progress(line: str) -> None:
@@ -39,8 +41,3 @@ def complain(error: TriageError) -> None:
         print(f"triage: {visible(line)}", file=sys.stderr)
     if error.hint:
         print(f"  hint: {visible(error.hint)}", file=sys.stderr)
-
-
-def visible(text: str) -> str:
-    """``text`` with control, bidirectional and other unprintable characters shown as escapes."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

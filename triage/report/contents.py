@@ -40,8 +40,8 @@ from triage.numbers import (
     whole_percent,
     with_interval,
 )
+from triage.plain import one_line
 from triage.report.ladder import KIND_NAMES, VERDICT_GLYPHS, Rung, ladder
-from triage.report.plain import one_line
 from triage.report.timeline import STATE_WORDS, Milestone, TimelineEntry, milestones, timeline
 
 

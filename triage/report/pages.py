@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from triage import numbers
+from triage.plain import one_line, visible
 from triage.report import charts
 from triage.report.contents import Report
 from triage.report.ladder import Standing
-from triage.report.plain import one_line, visible
 from triage.report.timeline import TimelineEntry
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from triage.incident import Event, Incident
 from triage.numbers import span
+from triage.plain import cells, visible, wrapped
 from triage.report.contents import Citation, Report, build
 from triage.report.ladder import Standing
-from triage.report.plain import cells, visible, wrapped
 
 _BOLD, _DIM, _RED, _YELLOW, _BLUE = "1", "2", "31", "33", "34"
 _STANDING_COLOURS = {

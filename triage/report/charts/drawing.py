@@ -6,7 +6,7 @@ Colours live in the page's style sheet, so one drawing serves light, dark and pr
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from triage.report.plain import cells, visible
+from triage.plain import cells, visible
 
 LETTER_WIDTH = 6.3
 """Width of a letter, in the drawing's units, at the size the style sheet gives to labels."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.report.plain import cells, one_line, visible, wrapped
+from triage.plain import cells, one_line, visible, wrapped
 
 
 @pytest.mark.parametrize(
