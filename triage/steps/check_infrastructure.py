@@ -1,11 +1,13 @@
 """Rule infrastructure in or out: did a service level change with the KPI, and enough to explain it?"""
 
+from dataclasses import replace
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from triage.catalog import Direction, LevelKind, ServiceLevel
 from triage.errors import SourceUnavailable, TriageError, Unmeasurable
 from triage.health.compare import Change, Limits, SignalVerdict, Worse, judge
-from triage.health.explain import Signal, explain
+from triage.health.explain import Explanation, Signal, explain
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.ports import Series
 from triage.reading import metrics
@@ -57,7 +59,7 @@ def run(ctx: Context) -> Findings:
     if down is not None and len(failed) == len(signals):
         raise down
     kpi, kpi_source = metrics.kpi(ctx)
-    found = explain(kpi, signals, ctx.incident.window, rng=ctx.rng)
+    found = _as_promised(ctx, explain(kpi, signals, ctx.incident.window, rng=ctx.rng), signals)
     whole = Evidence(
         id=WHOLE,
         step=ctx.step,
@@ -79,6 +81,24 @@ def run(ctx: Context) -> Findings:
         window=ctx.incident.window,
     )
     return Findings(evidence=(whole, *evidence))
+
+
+def _as_promised(ctx: Context, found: Explanation, signals: list[Signal]) -> Explanation:
+    """A change that nothing ties to the KPI but its time, and that broke no promise, is no proof of a fault."""
+    if found.verdict is not Verdict.SUPPORTS or found.share is not None:
+        return found
+    promises = {promised.name: promised for promised in ctx.model.service_levels}
+    worse = [(signal.verdict, promises[signal.verdict.name]) for signal in signals if signal.verdict.is_worse]
+    if any(not _kept(verdict.level, promised) for verdict, promised in worse):
+        return found
+    statement = f"{found.statement}; but every service level stays within its objective"
+    return replace(found, verdict=Verdict.INCONCLUSIVE, statement=statement)
+
+
+def _kept(level: float | None, promised: ServiceLevel) -> bool:
+    if level is None:
+        return False
+    return level >= promised.target if promised.direction is Direction.HIGHER_IS_BETTER else level <= promised.target
 
 
 def _worse(promised: ServiceLevel) -> Worse:
