@@ -64,11 +64,12 @@ class Desk:
 
         return RENDERERS[form](self.incident(incident), self.events(incident))
 
-    def summary(self, incident: str, *, colour: bool) -> str:
-        """The incident as a terminal shows it: the ladder, the causes, the next step."""
+    def summary(self, incident: str, *, colour: bool, next_command: str = "") -> str:
+        """The incident as a terminal shows it: the ladder, the causes, the next step (or ``next_command``)."""
         from triage.report.terminal import render_terminal
 
-        return render_terminal(self.incident(incident), self.events(incident), colour=colour)
+        found, events = self.incident(incident), self.events(incident)
+        return render_terminal(found, events, colour=colour, next_command=next_command)
 
     def receive(
         self, alert: "Alert", catalog: "Catalog", *, playbook: str | None = None, window: "Window | None" = None

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,17 @@ from triage.errors import NotFound
 
 if TYPE_CHECKING:
     from triage.catalog import Catalog
+
+
+def program() -> str:
+    """What to type to run this command again: its name where that is on PATH, else the way to it."""
+    import shutil
+
+    invoked = Path(sys.argv[0])
+    found = shutil.which(invoked.name)
+    if found is not None and Path(found).resolve() == invoked.resolve():
+        return invoked.name
+    return os.path.relpath(invoked) if invoked.exists() else invoked.name
 
 
 def json_flag(command: argparse.ArgumentParser) -> None:

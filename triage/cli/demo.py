@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from triage.cli.common import json_flag
+from triage.cli.common import json_flag, program
 from triage.cli.incidents import open_desk, write_whole
 from triage.cli.output import progress, say
 
@@ -43,8 +43,9 @@ def _demo(arguments: argparse.Namespace) -> int:
     write_whole(report, desk.report(receipt.incident, "html"))
     if arguments.json:
         print(desk.report(receipt.incident, "json"))
+        say(f"incident {receipt.incident}, report {report}")
     else:
-        print(desk.summary(receipt.incident, colour=sys.stdout.isatty()))
-        print(f"\nreport: {report}\nnext:   triage show {receipt.incident}")
-    say(f"incident {receipt.incident}, report {report}")
+        next_command = f"{program()} show {receipt.incident}"
+        print(desk.summary(receipt.incident, colour=sys.stdout.isatty(), next_command=next_command))
+        print(f"Report\n  {report}")
     return 0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import json_flag
 from triage.cli.output import as_json, say, table
-from triage.errors import StepFailed
+from triage.errors import NotFound, StepFailed
+from triage.plain import visible
 
 if TYPE_CHECKING:
     from triage.desk import Desk
@@ -25,6 +26,11 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     json_flag(command)
     command.set_defaults(run=_show)
 
+    command = commands.add_parser("explain", help="how each piece of evidence moved each cause, in points")
+    _incident_argument(command)
+    json_flag(command)
+    command.set_defaults(run=_explain)
+
     command = commands.add_parser("verify", help="check an incident's hash chain")
     _incident_argument(command)
     json_flag(command)
@@ -33,6 +39,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command = commands.add_parser("report", help="export the incident report")
     _incident_argument(command)
     command.add_argument("--format", choices=("md", "html", "json"), default="md", help="default: md")
+    command.add_argument("--schema", action="store_true", help="print the JSON schema of --format json instead")
     command.add_argument("--out", type=Path, metavar="FILE", help="write to FILE instead of stdout")
     command.set_defaults(run=_report)
 
@@ -82,6 +89,30 @@ def _show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _explain(arguments: argparse.Namespace) -> int:
+    """Every term of the score: softmax of the sums, over the temperature, gives the probabilities."""
+    desk = open_desk()
+    incident = desk.incident(chosen(desk, arguments))
+    if incident.diagnosis is None:
+        raise NotFound(f"{incident.id} has no diagnosis yet", hint=f"'triage resume {incident.id}' goes on with it")
+    terms = incident.diagnosis.contributions
+    if arguments.json:
+        as_json(terms)
+        return 0
+    probable: dict[str, float] = {}
+    for cause in incident.diagnosis.causes:
+        probable[cause.kind] = probable.get(cause.kind, 0.0) + cause.probability
+    totals = {kind: sum(term["points"] for term in rows) for kind, rows in terms.items()}
+    for kind in sorted(totals, key=lambda kind: -totals[kind]):
+        likely = f"  {probable[kind]:.0%}" if kind in probable else ""
+        print(f"{kind}  {totals[kind]:+.2f} points{likely}")
+        for term in terms[kind]:
+            found = incident.found(term["evidence"])
+            said = f"{found.verdict} {found.about}: {found.statement}" if found else "prior"
+            print(visible(f"  {term['points']:+6.2f}  {said}")[:110])
+    return 0
+
+
 def _verify(arguments: argparse.Namespace) -> int:
     desk = open_desk()
     chain = desk.verify(chosen(desk, arguments))
@@ -93,6 +124,11 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    if arguments.schema:
+        from triage.report import json_schema
+
+        as_json(json_schema())
+        return 0
     desk = open_desk()
     incident = chosen(desk, arguments)
     text = desk.report(incident, arguments.format)
