@@ -13,7 +13,7 @@ demo: .venv/ready
 	$(BIN)/triage demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: .venv/ready
 	$(BIN)/ruff format --check .
