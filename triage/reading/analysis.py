@@ -24,6 +24,7 @@ HARMLESS_BY_ITSELF = frozenset({FaultKind.NEW_CATEGORY, FaultKind.RANGE, FaultKi
 
 MOST_SUSPECTS = 12
 SEASONAL_PSI = 0.25
+FEWEST_BLOCKS = 24
 MODEL_ROWS = 3_000
 LABEL_ROWS = 120_000
 """Rows to replay: asking the model is dear, looking at labels is not."""
@@ -159,6 +160,11 @@ def predictions(ctx: Context, read: windows.WindowRead) -> np.ndarray:
     return as_floats(read.rows[column])
 
 
-def hours(ctx: Context, read: windows.WindowRead) -> np.ndarray:
-    """The hour each row was served in, shape (n,): rows of one hour are not independent."""
-    return (as_floats(read.rows[ctx.catalog.dataset(ctx.model.serving_log.dataset).time]) // 3600).astype("int64")
+def blocks(ctx: Context, read: windows.WindowRead) -> np.ndarray:
+    """The stretch of time each row was served in, shape (n,): rows of one stretch are not independent.
+
+    An hour, or less where the incident is so short that it would have fewer than `FEWEST_BLOCKS`.
+    """
+    seconds = min(3600.0, ctx.incident.window.length.total_seconds() / FEWEST_BLOCKS)
+    time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
+    return (as_floats(read.rows[time]) // seconds).astype("int64")

@@ -11,7 +11,7 @@ from triage.drift.estimate import expected_loss
 from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
-from triage.reading.analysis import hours, kpi_loss, model_loss, predictions, steady_inputs
+from triage.reading.analysis import blocks, kpi_loss, model_loss, predictions, steady_inputs
 from triage.reading.labels import Labelled, labels
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
 from triage.step import Context, Findings
@@ -41,8 +41,8 @@ def run(ctx: Context) -> Findings:
         loss(now.values, said_now),
         steady_inputs(ctx),
         ctx.rng,
-        baseline_blocks=hours(ctx, healthy),
-        current_blocks=hours(ctx, current),
+        baseline_blocks=blocks(ctx, healthy),
+        current_blocks=blocks(ctx, current),
     )
     sources = (healthy.source, current.source, before.source, now.source)
     calibration = calibration_shift(before.values, said, now.values, said_now)

@@ -13,7 +13,7 @@ from triage.errors import TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.ports import ModelVersion
 from triage.reading import metrics, windows
-from triage.reading.analysis import hours, model_loss, predictions
+from triage.reading.analysis import blocks, model_loss, predictions
 from triage.reading.features import champion
 from triage.reading.labels import labels
 from triage.reading.weight import CLEAR_SHARE
@@ -143,7 +143,7 @@ def _gain(ctx: Context, arrived: str) -> tuple[Counterfactual, float]:
         registry.predictor(older).predict,
         loss,
         ctx.rng,
-        blocks=hours(ctx, current),
+        blocks=blocks(ctx, current),
     )
     drop = np.nanmean(loss(now.values, predictions(ctx, current))) - np.nanmean(
         loss(before.values, predictions(ctx, healthy))

@@ -13,7 +13,7 @@ from triage.drift.skew import Skew, SourceParity, row_parity
 from triage.errors import Refused, TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
-from triage.reading.analysis import hours, model_loss, predictions
+from triage.reading.analysis import blocks, model_loss, predictions
 from triage.reading.features import champion, features
 from triage.reading.labels import labels
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
@@ -98,8 +98,8 @@ def _share(
     drop = float(np.nanmean(served) - np.nanmean(usual))
     if drop <= 0 or not known.any():
         return None
-    blocks = hours(ctx, current)[known]
-    cost, low, high, _ = difference(block_sums(could, blocks), block_sums(served, blocks), ctx.rng)
+    stretches = blocks(ctx, current)[known]
+    cost, low, high, _ = difference(block_sums(could, stretches), block_sums(served, stretches), ctx.rng)
     return min(1.0, cost / drop), min(1.0, low / drop), min(1.0, high / drop)
 
 
