@@ -164,6 +164,28 @@ class Unmeasured:
     hint: str = ""
 
 
+class ChangeKind(StrEnum):
+    """What was done to the system, or happened to it."""
+
+    CHANGE = "change"
+    RESTART = "restart"
+    DOWN = "down"
+    UP = "up"
+    VERSION = "version"
+    REGISTERED = "registered"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeEvent:
+    """``at`` is the first sample after it; it happened after ``not_before``, the sample before that."""
+
+    at: datetime
+    not_before: datetime
+    kind: ChangeKind
+    subject: str
+    statement: str
+
+
 @dataclass(frozen=True, slots=True)
 class Drop:
     """How far the KPI moved: healthy and incident level and their difference ``change``, all in ``unit``.

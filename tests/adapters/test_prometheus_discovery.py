@@ -21,7 +21,7 @@ def proposed(names, labels=(), **options):
 
 
 def test_a_bare_server_gets_what_every_target_has_and_nothing_about_its_requests():
-    assert set(proposed([])) == {"cpu", "memory", "restarts", "up"}
+    assert set(proposed([])) == {"cpu", "memory", "restarts", "starts", "up"}
 
 
 def test_an_empty_server_gets_nothing():
@@ -135,4 +135,4 @@ def test_freshness_and_version_changes_are_found():
     names = ["feature_store_last_success_timestamp_seconds", "model_version_info"]
     found = proposed(names, ["version"])
     assert found["feature_freshness"].query == "time() - min(feature_store_last_success_timestamp_seconds)"
-    assert "count by (version)" in found["versions"].query
+    assert found["versions"].query == "max by (version) (model_version_info)"

@@ -2,7 +2,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.report.sample import ALERT, DIAGNOSIS, DROP, NOW, ONSET, PLAN, events, incident
-from triage.incident import Event, State, fold
+from triage.codec import encode
+from triage.incident import ChangeEvent, ChangeKind, Event, State, fold
 from triage.report.timeline import milestones, timeline
 
 
@@ -45,6 +46,23 @@ def test_the_start_of_a_step_is_told_only_where_its_end_is_not():
 def test_a_start_that_was_followed_by_another_start_was_interrupted():
     started = [("step_started", {"step": "late", "uses": "late", "attempt": n}) for n in (1, 2)]
     assert "Step late was interrupted (attempt 1)" in lines(with_more(events(), *started))
+
+
+def test_changes_that_steps_found_stand_between_onset_and_alert_and_each_once():
+    at = ONSET + timedelta(minutes=5)
+    change = ChangeEvent(
+        at, at - timedelta(minutes=5), ChangeKind.VERSION, "recommender", "recommender went from 1 to 2"
+    )
+    done = {"outcome": "done", "outputs": {"change_events": encode((change,))}, "evidence": []}
+    told = with_more(events(), *(("step_finished", {"step": name, **done}) for name in ("changes", "deploy")))
+    entries = timeline(fold(told), told)
+    (entry,) = [entry for entry in entries if entry.what.startswith("recommender went from 1 to 2")]
+    assert entry.at == at
+    assert entry.seq is None
+    places = [index for index, entry in enumerate(entries) if entry.seq is None]
+    assert [entries[index].what.split()[0] for index in places if ONSET <= entries[index].at <= ALERT.starts_at][1] == (
+        "recommender"
+    )
 
 
 def test_a_retry_gives_its_reason():

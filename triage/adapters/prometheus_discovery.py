@@ -191,8 +191,10 @@ def _changes(found: _Found) -> Iterable[Proposal]:
     info = found.best(r"(?:model_version|model|build)_info$", without=r"python_info")
     label = next((name for name in ("version", "model_version") if info and name in found.labels_of(info)), None)
     if info and label:
-        query = f"count(count by ({label}) (max_over_time({found.selector(info)}[1h]) > 0)) - 1"
-        yield Proposal("versions", "changes", query, _LOWER, "changes", None, info)
+        yield Proposal("versions", "changes", f"max by ({label}) ({found.selector(info)})", _LOWER, "", None, info)
+    if "process_start_time_seconds" in found.names:
+        query = found.selector("process_start_time_seconds")
+        yield Proposal("starts", "changes", query, _LOWER, "", None, "process_start_time_seconds")
 
 
 def _unit(base: str) -> str:

@@ -146,7 +146,9 @@ class Model(Part):
     kpi: Kpi
     service_levels: tuple[ServiceLevel, ...] = ()
     changes: tuple[PromQL, ...] = ()
-    """PromQL whose non-zero values mark deploys, restarts and other changes."""
+    """PromQL that tells of deploys, restarts and other changes: series with a version in a label
+    (`max by (version) (model_version_info)`), start times (`process_start_time_seconds`), raw counters, whose falls are
+    restarts, or any other, whose values that are not zero mark a change."""
     serving_log: ServingLog
     labels: Labels | None = None
     baseline: Rows

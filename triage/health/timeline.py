@@ -1,39 +1,27 @@
 """What was done to the system, read out of its series: restarts, targets that went away, versions that changed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 import numpy as np
 
 from triage.health.series import step_seconds, tidy
+from triage.incident import ChangeEvent, ChangeKind
 from triage.ports import Series
 
-
-class EventKind(StrEnum):
-    RESTART = "restart"
-    DOWN = "down"
-    UP = "up"
-    VERSION = "version"
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeEvent:
-    """``at`` is the first sample after it; it happened after ``not_before``, the sample before that."""
-
-    at: datetime
-    not_before: datetime
-    kind: EventKind
-    subject: str
-    statement: str
+SILENT_STEPS = 3
+"""Samples that are missing for longer than so many steps are a silence."""
 
 
 def restarts(counter: Series, subject: str) -> tuple[ChangeEvent, ...]:
     """Where a counter or an uptime fell: the process behind it began anew."""
     return tuple(
         _event(
-            before, at, EventKind.RESTART, subject, f"{subject} restarted: its counter fell from {was:.4g} to {now:.4g}"
+            before,
+            at,
+            ChangeKind.RESTART,
+            subject,
+            f"{subject} restarted: its counter fell from {was:.4g} to {now:.4g}",
         )
         for before, at, was, now in _steps(counter)
         if now < was
@@ -43,7 +31,9 @@ def restarts(counter: Series, subject: str) -> tuple[ChangeEvent, ...]:
 def starts(start_time: Series, subject: str) -> tuple[ChangeEvent, ...]:
     """Where the start time of a process (``process_start_time_seconds``) moved by more than a second: a restart."""
     return tuple(
-        _event(before, at, EventKind.RESTART, subject, f"{subject} restarted: it says that it started at {_clock(now)}")
+        _event(
+            before, at, ChangeKind.RESTART, subject, f"{subject} restarted: it says that it started at {_clock(now)}"
+        )
         for before, at, was, now in _steps(start_time)
         if now > was + 1
     )
@@ -52,12 +42,46 @@ def starts(start_time: Series, subject: str) -> tuple[ChangeEvent, ...]:
 def availability(up: Series, subject: str) -> tuple[ChangeEvent, ...]:
     """Where ``up`` went from 1 to 0 and back."""
     return tuple(
-        _event(before, at, EventKind.UP, subject, f"{subject} answers again")
+        _event(before, at, ChangeKind.UP, subject, f"{subject} answers again")
         if now
-        else _event(before, at, EventKind.DOWN, subject, f"{subject} does not answer its scrapes")
+        else _event(before, at, ChangeKind.DOWN, subject, f"{subject} does not answer its scrapes")
         for before, at, was, now in _steps(up)
         if bool(now) != bool(was)
     )
+
+
+def silences(series: Series, subject: str) -> tuple[ChangeEvent, ...]:
+    """Where samples stopped for more than `SILENT_STEPS` steps, and where they came back."""
+    clean = tidy(series)
+    times = clean.times[~np.isnan(clean.values)]
+    step = step_seconds(clean)
+    if times.size < 2 or not step > 0:
+        return ()
+    found = []
+    for index in np.flatnonzero(np.diff(times) > (SILENT_STEPS + 0.5) * step):
+        last, back = float(times[index]), float(times[index + 1])
+        found.append(_event(last, last + step, ChangeKind.DOWN, subject, f"{subject} has no samples from here on"))
+        found.append(_event(back - step, back, ChangeKind.UP, subject, f"{subject} has samples again"))
+    end = float(clean.times[-1])
+    if end - times[-1] > SILENT_STEPS * step:
+        last = float(times[-1])
+        found.append(_event(last, last + step, ChangeKind.DOWN, subject, f"{subject} has no samples from here on"))
+    return tuple(found)
+
+
+def marks(series: Series, subject: str, kind: ChangeKind = ChangeKind.CHANGE) -> tuple[ChangeEvent, ...]:
+    """Where a series that marks changes left zero: one event for each run of values that are not zero."""
+    clean = tidy(series)
+    known = ~np.isnan(clean.values)
+    times, values = clean.times[known], clean.values[known]
+    before = np.concatenate(([0.0], values[:-1])) if values.size else values
+    step = step_seconds(clean)
+    found = []
+    for index in np.flatnonzero((values != 0) & (before == 0)):
+        at = float(times[index])
+        since = float(times[index - 1]) if index else at - (step if np.isfinite(step) else 0.0)
+        found.append(_event(since, at, kind, subject, f"{subject} rose to {values[index]:.4g}"))
+    return tuple(found)
 
 
 def versions(series: Iterable[Series], label: str, subject: str) -> tuple[ChangeEvent, ...]:
@@ -89,7 +113,7 @@ def versions(series: Iterable[Series], label: str, subject: str) -> tuple[Change
             ]
             since, was = max(before, default=(float(at) - step, ""))
             moved = f"from {was} to {value}" if was else f"to {value}"
-            found.append(_event(since, float(at), EventKind.VERSION, subject, f"{subject} went {moved}"))
+            found.append(_event(since, float(at), ChangeKind.VERSION, subject, f"{subject} went {moved}"))
     return tuple(sorted(found, key=lambda event: event.at))
 
 
@@ -116,7 +140,7 @@ def _steps(series: Series) -> Iterable[tuple[float, float, float, float]]:
         yield float(times[index]), float(times[index + 1]), float(values[index]), float(values[index + 1])
 
 
-def _event(before: float, at: float, kind: EventKind, subject: str, statement: str) -> ChangeEvent:
+def _event(before: float, at: float, kind: ChangeKind, subject: str, statement: str) -> ChangeEvent:
     moment = datetime.fromtimestamp(at, tz=UTC)
     return ChangeEvent(moment, datetime.fromtimestamp(before, tz=UTC), kind, subject, statement)
 

@@ -34,7 +34,7 @@ def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta) 
     model["kpi"] |= {"query": KPI_QUERY, "step": "1m"}
     model["service_levels"] = _service_levels()
     model["changes"] = [
-        'sum(changes(model_version_info{job="recommender"}[5m]))',
+        f"max by (version) (model_version_info{_SERVER})",
         'sum(changes(container_restarts_total{container="champion"}[5m]))',
     ]
     model["labels"]["delay"] = f"{label_delay / timedelta(seconds=1):.0f}s"

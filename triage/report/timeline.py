@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from triage.incident import Event, Evidence, Incident, Outcome, State, Verdict
+from triage.codec import decode
+from triage.incident import ChangeEvent, Event, Evidence, Incident, Outcome, State, Verdict
 from triage.numbers import between, moment, span
 
 STATE_WORDS = {
@@ -120,6 +121,19 @@ def _computed(incident: Incident) -> Iterable[TimelineEntry]:
     if drop and drop.onset:
         spread = f", {between(drop.onset_low, drop.onset_high)}" if drop.onset_low and drop.onset_high else ""
         yield TimelineEntry(drop.onset, f"{drop.kpi} starts to move (estimated{spread})")
+    for change, evidence in _changes(incident).items():
+        spread = f" ({between(change.not_before, change.at)})" if change.not_before < change.at else ""
+        yield TimelineEntry(change.at, f"{change.statement}{spread}", evidence=evidence)
+
+
+def _changes(incident: Incident) -> dict[ChangeEvent, tuple[str, ...]]:
+    """Changes that steps found, each once, with the evidence of the first step that tells of it."""
+    found: dict[ChangeEvent, tuple[str, ...]] = {}
+    for step in incident.steps.values():
+        cited = tuple(item.id for item in incident.evidence if item.step == step.id and not item.part_of)
+        for item in step.outputs.get("change_events", ()):
+            found.setdefault(decode(ChangeEvent, item), cited)
+    return found
 
 
 def _entry(incident: Incident, event: Event) -> TimelineEntry:

@@ -10,10 +10,12 @@ from triage.diagnosis.diagnose import SHARE
 from triage.diagnosis.scorecard import STRENGTH
 from triage.drift.replay import ChampionReplay, Counterfactual, counterfactual, replay, which_version
 from triage.errors import TriageError, Unmeasurable
-from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
+from triage.incident import CauseKind, ChangeEvent, ChangeKind, Effect, Evidence, Measure, Source, Verdict
+from triage.numbers import moment
 from triage.ports import ModelVersion
-from triage.reading import metrics, windows
+from triage.reading import windows
 from triage.reading.analysis import blocks, model_loss, predictions
+from triage.reading.changes import Changes, changes
 from triage.reading.features import champion
 from triage.reading.labels import labels
 from triage.reading.weight import CLEAR_SHARE
@@ -36,7 +38,8 @@ def run(ctx: Context) -> Findings:
     if version is None:
         raise Unmeasurable("the champion is not known", hint="run 'triage doctor'")
     healthy, current = windows.healthy(ctx), windows.current(ctx)
-    events = _events(ctx)
+    seen = changes(ctx)
+    events = _recent(ctx, seen, version)
     arrived = _new_version(ctx, healthy.rows, current.rows)
     found = replay(
         current.rows,
@@ -54,7 +57,11 @@ def run(ctx: Context) -> Findings:
     elif not found.serves_the_champion:
         evidence = _evidence(ctx, Verdict.SUPPORTS, _mismatch(ctx, version, found), measures, sources)
     elif events:
-        said = f"{len(events)} changes in the window ({', '.join(events[:3])}), and the answers are the champion's"
+        told = "; ".join(f"{event.statement} at {moment(event.at)}" for event in events[:3])
+        said = f"{len(events)} changes in or shortly before the window ({told}), and the answers are the champion's"
+        evidence = _evidence(ctx, Verdict.INCONCLUSIVE, said, measures, sources)
+    elif seen.missing:
+        said = f"the answers are the champion's; whether anything else changed is not known: {seen.missing[0].message}"
         evidence = _evidence(ctx, Verdict.INCONCLUSIVE, said, measures, sources)
     else:
         said = (
@@ -172,17 +179,13 @@ def _mismatch(ctx: Context, version: ModelVersion, found: ChampionReplay) -> str
     return said + since
 
 
-def _events(ctx: Context) -> list[str]:
-    """Times at which a query for changes was not zero within the incident, or shortly before it."""
-    found = []
+def _recent(ctx: Context, found: Changes, champion: ModelVersion) -> tuple[ChangeEvent, ...]:
+    """Deploys within the incident or shortly before it, and the champion's registration if it falls there."""
     window = ctx.incident.window
-    since = (window.start - window.length / 4).timestamp()
-    for query in ctx.model.changes:
-        try:
-            series, _ = metrics.one_series(ctx, query, ctx.model.kpi.step)
-        except TriageError as error:
-            ctx.progress(f"changes could not be read: {error.message}")
-            continue
-        hit = (series.times >= since) & np.isfinite(series.values) & (series.values != 0)
-        found += [f"{datetime.fromtimestamp(at, tz=UTC):%Y-%m-%d %H:%M}" for at in series.times[hit]]
-    return found
+    since = window.start - window.length / 4
+    newly = [
+        event
+        for event in found.events
+        if event.kind is ChangeKind.REGISTERED and event.subject == f"{champion.name} version {champion.version}"
+    ]
+    return tuple(event for event in (*found.deploys, *newly) if event.at >= since)
