@@ -7,7 +7,7 @@ from typing import Any
 from triage.cli.common import catalog_flag, json_flag, load_catalog
 from triage.cli.incidents import write_whole
 from triage.cli.output import as_json, say, table
-from triage.errors import UsageError
+from triage.errors import ConfigError, UsageError
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -23,6 +23,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
 
     command = actions.add_parser("check", help="check the catalogue; every fault with file:line and a hint")
     catalog_flag(command)
+    json_flag(command)
     command.set_defaults(run=_check)
 
     command = commands.add_parser("doctor", help="check every connection and data source that the catalogue names")
@@ -51,7 +52,16 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    catalog = load_catalog(arguments.catalog)
+    try:
+        catalog = load_catalog(arguments.catalog)
+    except ConfigError as error:
+        if not arguments.json:
+            raise
+        as_json({"file": str(arguments.catalog), "faults": error.faults})
+        return error.exit_code
+    if arguments.json:
+        as_json({"file": str(arguments.catalog), "faults": []})
+        return 0
     print(f"{arguments.catalog}: {len(catalog.models)} models, {len(catalog.datasets)} datasets, no fault found")
     return 0
 
