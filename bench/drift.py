@@ -86,9 +86,10 @@ def loads(path: Path) -> Iterator[Callable[[], pa.Table]]:
 
 
 def profile(path: Path) -> WindowProfile:
-    """Plan the bins on the first row group and profile all of the window."""
-    edges = plan_edges(pq.ParquetFile(path, read_dictionary=TEXT).read_row_group(0))
-    return profile_loads(loads(path), edges)
+    """Plan the bins on the first row group and profile all of the window, that group included."""
+    first, *rest = loads(path)
+    rows = first()
+    return profile_loads([lambda: rows, *rest], plan_edges(rows))
 
 
 def score(baseline: bytes, path: Path) -> None:
@@ -98,12 +99,13 @@ def score(baseline: bytes, path: Path) -> None:
 
 
 def exact(baseline: Path, current: Path) -> None:
+    footers = {path: pq.read_metadata(path) for path in (baseline, current)}
     names = pq.read_schema(baseline).names
 
     def column(name: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
         pair = (
-            pq.ParquetFile(path, read_dictionary=TEXT, memory_map=True, pre_buffer=False)
-            for path in (baseline, current)
+            pq.ParquetFile(path, metadata=footer, read_dictionary=TEXT, memory_map=True, pre_buffer=False)
+            for path, footer in footers.items()
         )
         before, now = (file.read(columns=[name], use_threads=False).column(0) for file in pair)
         return before, now

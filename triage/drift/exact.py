@@ -14,6 +14,8 @@ from triage.drift.psi import psi_test
 from triage.drift.search import axis_of, cells_of, search
 from triage.drift.two_sample import TwoSampleTest
 
+_SAMPLE_ROWS = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class ExactTests:
@@ -49,7 +51,7 @@ def exact_test(name: str, baseline: pa.ChunkedArray, current: pa.ChunkedArray) -
 
 
 def _of_numbers(name: str, baseline: pa.ChunkedArray, current: pa.ChunkedArray) -> ExactTests:
-    first = next((chunk for chunk in baseline.chunks if len(chunk) > chunk.null_count), None)
+    first = next((part for part in _slices(baseline) if len(part) > part.null_count), None)
     if first is None:
         return ExactTests(name, reason="the baseline holds no value at all")
     axis = axis_of(numbers(first).values)
@@ -60,6 +62,12 @@ def _of_numbers(name: str, baseline: pa.ChunkedArray, current: pa.ChunkedArray) 
     p_value = ks_p_value(found.distance, before.size, now.size)
     psi = psi_test(np.append(found.baseline, before.missing), np.append(found.current, now.missing))
     return ExactTests(name, psi, TwoSampleTest("Kolmogorov–Smirnov", found.distance, p_value, before.size, now.size))
+
+
+def _slices(column: pa.ChunkedArray) -> Iterator[pa.Array]:
+    for chunk in column.chunks:
+        for start in range(0, len(chunk), _SAMPLE_ROWS):
+            yield chunk.slice(start, _SAMPLE_ROWS)
 
 
 def _of_values(name: str, baseline: pa.ChunkedArray, current: pa.ChunkedArray) -> ExactTests:

@@ -18,6 +18,8 @@ from triage.drift.keys import CELLS, ZERO_RANK, cell_bits, rank_of_key
 _SLICE_ROWS = 1 << 17
 _SPLIT_BITS = 6
 _SORTED_AT_ONCE = 1 << 12
+_MANY = 0.5
+_SAMPLE = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Cells:
         """The values in the cells marked in ``chosen`` (bool by rank, shape (65536,)), with their ranks."""
         rank = rank_of_key()
         by_key = chosen[rank]
+        if not chosen.any():
+            return np.empty(0), np.empty(0, np.int64)
         values, keys = [np.empty(0)], [np.empty(0, np.uint16)]
         for part, part_keys in zip(self.parts, self.keys, strict=True):
             picked = by_key.take(part_keys)
@@ -107,8 +111,9 @@ class Held:
 
 
 def axis_of(values: np.ndarray) -> Axis:
-    """Cells that suit ``values`` (float64, shape (n,))."""
-    finite = values[np.isfinite(values)]
+    """Cells that suit ``values`` (float64, shape (n,)): a sample of them is enough."""
+    finite = values[:: max(1, len(values) // _SAMPLE)]
+    finite = finite[np.isfinite(finite)]
     return Axis(*centre_and_scale(finite)) if len(finite) else Axis(0.0, 1.0)
 
 
@@ -118,7 +123,9 @@ def cells_of(column: pa.ChunkedArray, axis: Axis) -> Cells:
     for chunk in column.chunks:
         found = numbers(chunk)
         values = found.values
-        if np.isnan(values.sum()):
+        with np.errstate(invalid="ignore"):
+            unclean = np.isnan(values.sum())  # also where both infinities are met
+        if unclean:
             values = values[~np.isnan(values)]
         missing += found.nulls + len(found.values) - len(values)
         for start in range(0, len(values), _SLICE_ROWS):
@@ -140,8 +147,12 @@ def search(baseline: Cells, current: Cells, parts: int = PARTS) -> Found:
     ranks = np.ceil(np.arange(1, parts) / parts * baseline.size).astype(np.int64) - 1
     distance, chosen = _open(baseline.counts, current.counts)
     chosen[_cells_of_ranks(baseline.counts, ranks)] = True
+    single = np.full(CELLS, np.nan)
+    if baseline.counts[chosen].sum() > _MANY * baseline.size:
+        single, chosen = _tied(baseline, current, chosen)
     a, b = Held(baseline.counts, *baseline.inside(chosen)), Held(current.counts, *current.inside(chosen))
-    single, chosen = _one_value(a, b, chosen)
+    found, chosen = _one_value(a, b, chosen)
+    single = np.where(np.isnan(found), single, found)
     a, b = a.only(chosen), b.only(chosen)
     if len(a.values) + len(b.values) > _SORTED_AT_ONCE:
         single = np.repeat(single, np.where(chosen, 1 << _SPLIT_BITS, 1))
@@ -201,6 +212,21 @@ def _one_value(a: Held, b: Held, chosen: np.ndarray) -> tuple[np.ndarray, np.nda
         several[held.cells[value.take(held.cells) != held.values]] = True
     value[several] = np.nan
     return value, several
+
+
+def _tied(a: Cells, b: Cells, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Like `_one_value`, without picking out the values first: for columns of ties, where most values are in chosen
+    cells."""
+    value, several = np.full(CELLS, np.nan), np.zeros(CELLS, bool)
+    value[a.keys[0]] = a.parts[0]  # a cell whose value isn't here counts as one that holds several
+    for part, keys in zip(a.parts + b.parts, a.keys + b.keys, strict=True):
+        other = value.take(keys) != part
+        if other.any():
+            several[keys[other]] = True
+    rank = rank_of_key()
+    found, more = np.full(CELLS, np.nan), np.zeros(CELLS, bool)
+    found[rank], more[rank] = value, several
+    return np.where(chosen & ~more, found, np.nan), chosen & more
 
 
 def _sorted(held: Held) -> Held:
