@@ -33,7 +33,7 @@ def _cause(item: RankedCause) -> Item:
             Span(f" {item.probability} likely", "strong"),
         )
         lines = [cut(title, width), cut(shares, width), cut((Span("  "), Span(share + between)), width)]
-        if width >= 40:
+        if width >= 30:
             lines += folded(
                 say(f"{cause.statement} [{cited}]" if cited else cause.statement, "quiet"), width, (Span("  "),)
             )

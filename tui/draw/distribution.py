@@ -12,12 +12,13 @@ from tui.draw.lines import Line, Span, cut, fill, say, width_of
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """A bin or category: shares of rows before and now, and its part of the PSI in nats."""
+    """A bin or category: shares of rows before and now, and its part of the PSI in nats; ``rest`` is many as one."""
 
     label: str
     before: float
     now: float
     psi: float
+    rest: bool = False
 
 
 def bins(chart: Mapping[str, Any]) -> list[Bin]:
@@ -42,9 +43,8 @@ def kept(chart: Mapping[str, Any], most: int) -> list[Bin]:
     if chart.get("kind") == "numeric":
         names = {id(item) for item in top}
         top = [item for item in found if id(item) in names]
-    other = Bin(
-        f"{len(rest)} others", *(math.fsum(getattr(item, key) for item in rest) for key in ("before", "now", "psi"))
-    )
+    before, now, psi = (math.fsum(getattr(item, key) for item in rest) for key in ("before", "now", "psi"))
+    other = Bin(f"{len(rest)} others", before, now, psi, rest=True)
     return [*top, other]
 
 
@@ -71,11 +71,11 @@ def drawn(shown: list[Bin], width: int) -> list[Line]:
     """A line per bin: label, the two shares overlaid, the figures, and the bin's PSI."""
     if not shown:
         return [(Span("no bins to draw", "quiet"),)]
-    highest = max(max(item.before, item.now) for item in shown) or 1.0
+    highest = max((max(item.before, item.now) for item in shown if not item.rest), default=1.0) or 1.0
     most_psi = max(abs(item.psi) for item in shown) or 1.0
     slim = width < 60
     label = min(max(width_of((say(item.label),)) for item in shown), 10 if slim else max(14, width // 4))
-    figures = 9 if slim else 15
+    figures = 10 if slim else 15
     psi_bar = 0 if width < 66 else min(12, width // 8)
     room = max(4, width - label - figures - 10 - (psi_bar + 1 if psi_bar else 0))
     head = (
@@ -89,7 +89,7 @@ def drawn(shown: list[Bin], width: int) -> list[Line]:
         line = (
             *fill((say(item.label),), label),
             Span(" "),
-            *overlaid(item.before / highest, item.now / highest, room),
+            *(overlaid(item.before / highest, item.now / highest, room) if not item.rest else (Span(" " * room),)),
             Span(" "),
             *fill((Span(told),), figures, right=True),
             *fill((Span(decimals(item.psi, 3), "strong" if abs(item.psi) > 0.1 else "quiet"),), 8, right=True),

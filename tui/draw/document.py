@@ -5,6 +5,7 @@ import re
 
 from tui.draw.lines import Item, Line, Span, blank, fill, folded, say, width_of
 
+_GAP = blank()
 MOST_LINES = 4000
 """Lines that are previewed; the export has them all."""
 
@@ -36,7 +37,8 @@ def _markdown(lines: list[str]) -> list[Item]:
         elif fenced:
             items.append(_told(line, "accent", "  "))
         elif not line.strip():
-            items.append(blank())
+            if items and items[-1] is not _GAP:
+                items.append(_GAP)
         elif heading := re.match(r"(#+) (.*)", line):
             items.append(_heading(len(heading.group(1)), _plain(heading.group(2))))
         elif bullet := re.match(r"(\s*)[-*] (.*)", line):
@@ -89,7 +91,9 @@ def _table(rows: list[list[str]]) -> Item:
         for row in rows[1:]:
             for head, cell in zip(heads, row, strict=True):
                 if cell:
-                    blocks += folded(say(cell), width, (say(f"{head}: " if head else "", "quiet"),), (Span("  "),))
+                    blocks += folded(
+                        say(cell), width, (Span(f"{say(head).text}: " if head else "", "quiet"),), (Span("  "),)
+                    )
             blocks.append(())
         return blocks[:-1]
 

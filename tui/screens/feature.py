@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from triage.incident import fold
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class FeatureScreen(Live):
     """One feature at a time; the others are a key away."""
 
-    BINDINGS: ClassVar = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,right", "step(1)", "Next", key_display="n"),
         Binding("p,left", "step(-1)", "Previous", key_display="p"),
         Binding("tab", "app.focus_next", "Other panel"),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from triage.incident import CauseKind, fold
@@ -27,7 +27,7 @@ PANELS = ("evidence", "timeline", "causes", "plan")
 class IncidentScreen(Live):
     """One incident. Where there is no room for all panels, a letter chooses the one beside the ladder."""
 
-    BINDINGS: ClassVar = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "panel('evidence')", "Evidence"),
         Binding("c", "panel('causes')", "Causes"),
         Binding("t", "panel('timeline')", "Timeline"),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer
 
@@ -25,7 +25,7 @@ class Live(Screen[None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-normal"), (132, "-wide")]  # noqa: RUF012 - Textual declares it without ClassVar
     VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-tall")]  # noqa: RUF012 - as above
-    BINDINGS: ClassVar = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", priority=False),
         Binding("space", "pause", "Pause", show=False),
         Binding("r", "reload", "Reload", show=False),
@@ -126,11 +126,8 @@ class Live(Screen[None]):
     def own_keys(self) -> list[tuple[str, str]]:
         """The keys that this screen adds, with what they do."""
         shared = {binding.action for binding in Live.BINDINGS if isinstance(binding, Binding)}
-        return [
-            (self.app.get_key_display(active.binding), active.binding.description)
-            for active in self.active_bindings.values()
-            if active.node is self and active.binding.description and active.binding.action not in shared
-        ]
+        own = [item for item in type(self).BINDINGS if isinstance(item, Binding) and item.action not in shared]
+        return [(binding.key_display or binding.key.split(",")[0], binding.description) for binding in own]
 
     def action_back(self) -> None:
         if len(self.app.screen_stack) > 2:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from triage.errors import TriageError
@@ -21,7 +21,7 @@ class PlaybooksScreen(Live):
     """Those that are shipped, and those beside the catalogue."""
 
     PLACE = "playbooks"
-    BINDINGS: ClassVar = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New run with it"),
         Binding("l", "lint", "Lint again"),
         Binding("tab", "app.focus_next", "Other panel"),

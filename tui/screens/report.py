@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from triage.errors import TriageError
 from tui.draw.document import document
@@ -24,7 +24,7 @@ _NAMES = {"md": "Markdown", "html": "HTML page", "json": "JSON document"}
 class ReportScreen(Live):
     """The Markdown as it reads, the other forms as they are written."""
 
-    BINDINGS: ClassVar = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "form", "Form"),
         Binding("x", "export", "Export"),
         Binding("y", "copy", "Copy"),

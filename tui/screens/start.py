@@ -43,20 +43,20 @@ class Start(ModalScreen[str | None]):
         with VerticalScroll(classes="dialog form"):
             yield Static("Find out why a model got worse", classes="dialog-title")
             yield Label("Catalogue")
-            yield Input(str(self._catalog), id="catalog")
+            yield Input(str(self._catalog), id="catalog", compact=True)
             yield Label("Model")
-            yield Select[str]([], prompt="reading the catalogue …", id="model", allow_blank=True)
+            yield Select[str]([], prompt="reading the catalogue …", id="model", allow_blank=True, compact=True)
             with Horizontal(classes="pair"):
                 with Vertical():
                     yield Label("Alert fired at (RFC 3339)")
-                    yield Input(self._now.strftime("%Y-%m-%dT%H:%M:%SZ"), id="at")
+                    yield Input(self._now.strftime("%Y-%m-%dT%H:%M:%SZ"), id="at", compact=True)
                 with Vertical():
                     yield Label("Window before it, hours")
-                    yield Input("", placeholder="the catalogue's", id="hours", type="number")
+                    yield Input("", placeholder="the catalogue's", id="hours", type="number", compact=True)
             yield Label("Playbook")
-            yield Select[str]([], prompt="the one for this alert", id="playbook", allow_blank=True)
+            yield Select[str]([], prompt="the one for this alert", id="playbook", allow_blank=True, compact=True)
             yield Label("What is wrong (optional)")
-            yield Input("", placeholder="conversion fell since this morning", id="said")
+            yield Input("", placeholder="conversion fell since this morning", id="said", compact=True)
             yield Static("", id="fault", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")

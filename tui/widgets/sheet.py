@@ -1,5 +1,6 @@
 """A panel of lines: a list to choose from or a page to read. Loading, empty, error and stale are drawn states."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -16,6 +17,9 @@ from textual.strip import Strip
 
 from tui.draw.lines import TONES, Item, Line, Span, folded, plain, say, text
 
+_HIGHLIT = 3
+"""Lines up to which an item is highlighted whole; of a taller one only the first, and the mark runs along the rest."""
+
 _MARGIN = 2
 """Columns at the left, where the cursor's mark stands."""
 
@@ -31,13 +35,14 @@ class Sheet(ScrollView, can_focus=True):
         border-subtitle-color: $text-warning;
         background: $background;
         overflow-x: hidden;
+        scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
         scrollbar-color: $border-blurred;
         scrollbar-background: $background;
         scrollbar-background-hover: $background;
         scrollbar-background-active: $background;
         &:focus { border: heavy $border; border-title-color: $text; border-title-style: bold; }
-        &.-bare, &.-bare:focus { border: none; }
+        &.-bare, &.-bare:focus { border: none; overflow-y: hidden; scrollbar-gutter: auto; }
     }
     Sheet > .sheet--bad { color: $text-error; text-style: bold; }
     Sheet > .sheet--warn { color: $text-warning; }
@@ -81,6 +86,7 @@ class Sheet(ScrollView, can_focus=True):
         self.border_title = Content(say(title).text)
         self._items: tuple[Item, ...] = (text(Span("Loading …", "quiet")),)
         self._lines: list[tuple[int, Line]] = []
+        self._tall: Counter[int] = Counter()
         self._drawn_width = -1
         self.filled = False
 
@@ -141,6 +147,7 @@ class Sheet(ScrollView, can_focus=True):
         self._lines = [
             (place, line) for place, item in enumerate(self._items) for line in item.draw(width) or [(Span(""),)]
         ]
+        self._tall = Counter(place for place, _ in self._lines)
         self.virtual_size = Size(width, len(self._lines))
         self.refresh()
 
@@ -159,7 +166,7 @@ class Sheet(ScrollView, can_focus=True):
         item = self._items[index]
         chosen = bool(item.key) and item.key == self.cursor
         first = place == 0 or self._lines[place - 1][0] != index
-        if chosen and self.has_focus:
+        if chosen and self.has_focus and (first or self._tall[index] <= _HIGHLIT):
             base += Style(bgcolor=self.get_component_rich_style("sheet--cursor").bgcolor)
         mark = ("▶ " if first else "│ ") if chosen else "  "
         segments = [Segment(mark if chosen else "  ", base + self._tone("accent"))]
