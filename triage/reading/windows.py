@@ -11,7 +11,7 @@ import pandas as pd
 from triage.codec import canonical, decode, digest
 from triage.drift.edges import Edges
 from triage.drift.profile import WindowProfile, merge_all
-from triage.drift.scan import plan_edges, profile_batches
+from triage.drift.scan import plan_edges, profile_loads
 from triage.errors import DataError, EmptyWindow, NotFound, Refused, SourceUnavailable, TriageError, Unmeasurable
 from triage.incident import Source, Window
 from triage.ports import ModelVersion
@@ -136,7 +136,7 @@ def _baseline(ctx: Context) -> tuple[WindowProfile, Source]:
         unmeasured(f"the training baseline {dataset.name} is empty", hint="check its path in triage.yaml")
     edges = plan_edges(sample.table(), wanted.kinds)
     scan = ctx.ports.windows.scan(dataset.name, None, edges.columns)
-    profile = profile_batches(scan.batches(), edges)
+    profile = profile_loads(scan.loads(), edges)
     if version is not None:
         try:
             ctx.ports.registry.save_artifact(version, name, _packed(profile, scan.source))
@@ -229,7 +229,7 @@ def _read(ctx: Context, window: Window, most: int) -> WindowRead | None:
     except EmptyWindow:
         return None
     sample = EvenSample(most, ctx.rng)
-    profile = profile_batches(sample.watched(scan.batches()), edges)
+    profile = profile_loads(sample.watched(scan.loads()), edges)
     if not sample.seen:
         return None
     return WindowRead(window, profile, sample.table().to_pandas(), sample.seen, scan.source)
