@@ -70,7 +70,7 @@ class Counter:
         counted.counts += np.bincount(bins, minlength=spec.size)
 
     def _squares(self, n: int) -> float:
-        """The sum of squares of the first ``n`` centred values, in rows too short for BLAS to use threads of its own."""
+        """The sum of squares of the first ``n`` centred values, in rows too short for BLAS to start threads."""
         whole = -(-n // _DOT_ROWS) * _DOT_ROWS
         self._centred[n:whole] = 0.0
         rows = self._centred[:whole].reshape(-1, _DOT_ROWS)

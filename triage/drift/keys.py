@@ -36,7 +36,7 @@ def write_keys(centred: np.ndarray, scale: float, power: np.ndarray, magnitude: 
 
 
 def cell_bits(centred: np.ndarray, scale: float) -> np.ndarray:
-    """Uint32 of shape (n,): the key in the upper half, the place within the cell in the lower, in sign and magnitude."""
+    """Uint32 of shape (n,): the key above, the place within the cell below, both as sign and magnitude."""
     with np.errstate(over="ignore", under="ignore"):
         power, magnitude = np.empty(len(centred), np.float32), np.empty(len(centred), np.float32)
         write_keys(centred, scale, power, magnitude)

@@ -1,8 +1,8 @@
 """Exact sup|F - G| and exact quantile bins of two columns, by branch and bound in place of a sort.
 
-Both columns are counted in 65,536 cells (`keys`). Values are looked at only in cells where |F - G| can still exceed what
-it reaches at cell borders, or where a quantile of the baseline lies. Of these, cells that hold one value are done; the
-others are split in 64 and bounded again; what is open even then is sorted.
+Both columns are counted in 65,536 cells (`keys`). Values are looked at only in cells where |F - G| can still exceed
+what it reaches at cell borders, or where a quantile of the baseline lies. Of these, cells that hold one value are done;
+the others are split in 64 and bounded again; what is open even then is sorted.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import pyarrow as pa
 from triage.drift.columns import numbers
 from triage.drift.edges import centre_and_scale
 from triage.drift.groups import PARTS
-from triage.drift.keys import CELLS, ZERO_RANK, cell_bits, rank_of_key
+from triage.drift.keys import CELLS, cell_bits, rank_of_key
 
 _SLICE_ROWS = 1 << 17
 _SPLIT_BITS = 6
@@ -170,9 +170,7 @@ def search(baseline: Cells, current: Cells, parts: int = PARTS) -> Found:
     return Found(max(distance, float(np.abs(gap).max(initial=0.0))), *_bins(a, b, ranks, chosen, single))
 
 
-def _bins(
-    a: Held, b: Held, ranks: np.ndarray, chosen: np.ndarray, single: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _bins(a: Held, b: Held, ranks: np.ndarray, chosen: np.ndarray, single: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Counts of both columns between the values of ``a`` at ``ranks``."""
     cells = _cells_of_ranks(a.counts, ranks)
     edges = single[cells]
