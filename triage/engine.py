@@ -1,6 +1,5 @@
 """What to do next (a pure choice), and the doing of it: intent, effect, outcome, each on disk before the next."""
 
-import hashlib
 import threading
 import traceback
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from triage.incident import CauseKind, Effect, Evidence, Incident, Outcome, Stat
 from triage.journal import Entry
 from triage.playbook import Playbook, StepSpec
 from triage.scope import Scope
-from triage.step import Context, Findings, Ports, Step, load
+from triage.step import Context, Findings, Ports, Step, load, seeded
 
 if TYPE_CHECKING:
     from triage.catalog import Catalog
@@ -140,9 +139,6 @@ def context(
     progress: Callable[[str], None],
 ) -> Context:
     """What the step of ``move`` is given; its randomness follows from the step, so that a run repeats."""
-    import numpy as np
-
-    seed = int.from_bytes(hashlib.sha256(move.step.id.encode()).digest()[:8])
     return Context(
         incident=incident,
         step=move.step.id,
@@ -152,7 +148,7 @@ def context(
         model=catalog.model(incident.model),
         ports=ports,
         scope=scope,
-        rng=np.random.default_rng(seed),
+        rng=seeded(move.step.id),
         progress=progress,
     )
 

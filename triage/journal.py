@@ -149,7 +149,7 @@ class Journal:
         """Every incident, newest first, at most ``limit``: read from a few events of each, without evidence."""
         unlimited = -1
         rows = self._select(_SUMMARIES.read_text(), unlimited if limit is None else limit)
-        return tuple(Summary(*row[:-1], worse=bool(row[-1])) for row in rows)
+        return tuple(Summary._make((*row[:-1], bool(row[-1]))) for row in rows)
 
     def version(self) -> int:
         """A number that changes when another connection wrote: what was read before still holds while it stays."""

@@ -17,7 +17,7 @@ from triage.incident import Source, Window
 from triage.ports import ModelVersion
 from triage.reading.features import champion, features
 from triage.reading.sample import EvenSample
-from triage.step import Context, unmeasured
+from triage.step import Context, seeded, unmeasured
 
 SAMPLE_ROWS = 120_000
 EDGE_ROWS = 100_000
@@ -102,7 +102,7 @@ def _own_edges(ctx: Context) -> Edges:
     """Edges planned on a sample of the healthy span, for the features that the serving log has."""
     log, wanted = ctx.model.serving_log.dataset, features(ctx)
     there = ctx.ports.windows.describe(log).columns
-    sample = EvenSample(EDGE_ROWS, ctx.rng)
+    sample = EvenSample(EDGE_ROWS, seeded("edges of the healthy span"))
     try:
         for batch in ctx.ports.windows.scan(log, healthy_span(ctx), [n for n in wanted.names if n in there]).batches():
             sample.add(batch)
@@ -129,7 +129,7 @@ def _baseline(ctx: Context) -> tuple[WindowProfile, Source]:
                 return profile, source
     ctx.progress(f"profiling the training baseline {dataset.name}")
     planning = ctx.ports.windows.scan(dataset.name, None, wanted.names)
-    sample = EvenSample(EDGE_ROWS, ctx.rng)
+    sample = EvenSample(EDGE_ROWS, seeded("edges of the baseline"))
     for batch in planning.batches():
         sample.add(batch)
     if not sample.seen:
@@ -228,7 +228,7 @@ def _read(ctx: Context, window: Window, most: int) -> WindowRead | None:
         scan = ctx.ports.windows.scan(dataset.name, window, columns)
     except EmptyWindow:
         return None
-    sample = EvenSample(most, ctx.rng)
+    sample = EvenSample(most, seeded(f"rows of {window}"))
     profile = profile_loads(sample.watched(scan.loads()), edges)
     if not sample.seen:
         return None
