@@ -14,8 +14,12 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     group = commands.add_parser("config", help="write, check and describe the catalogue, triage.yaml")
     actions = group.add_subparsers(metavar="ACTION", prog="triage config", required=True)
 
-    command = actions.add_parser("init", help="write a commented starter")
+    command = actions.add_parser("init", help="write a commented starter, with queries for the metrics you have")
     command.add_argument("path", nargs="?", type=Path, default=Path("triage.yaml"), metavar="FILE")
+    command.add_argument("--prometheus", metavar="URL", help="propose KPI and service levels from what this server has")
+    command.add_argument(
+        "--matcher", default="", metavar="LABELS", help="""label matchers for every query, such as 'job="api"'"""
+    )
     command.set_defaults(run=_init)
 
     command = actions.add_parser("schema", help="the JSON schema of the catalogue")
@@ -39,8 +43,17 @@ def _init(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"{arguments.path} exists and is left alone", hint="name another file: triage config init FILE"
         )
-    write_whole(arguments.path, init_text())
-    say(f"{arguments.path} written; edit it, then run 'triage doctor'")
+    if arguments.prometheus is None:
+        write_whole(arguments.path, init_text())
+        say(f"{arguments.path} written; edit it, then run 'triage doctor'")
+        return 0
+    from triage.wiring import proposed
+
+    url, found = proposed(arguments.prometheus, arguments.matcher)
+    write_whole(arguments.path, init_text(url, found))
+    names = ", ".join(one.name for one in found if not one.trouble) or "none: no metric is known here"
+    say(f"{arguments.path} written; proposed from the metrics of {url}: {names}")
+    say("targets are guesses and names are examples: edit it, then run 'triage doctor'")
     return 0
 
 
