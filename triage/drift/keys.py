@@ -7,6 +7,7 @@ exact.
 """
 
 import sys
+from functools import cache
 
 import numpy as np
 
@@ -43,10 +44,13 @@ def cell_bits(centred: np.ndarray, scale: float) -> np.ndarray:
     return power.view(np.uint32)
 
 
+@cache
 def rank_of_key() -> np.ndarray:
-    """For each of the 65,536 keys its rank in ascending order of value, int64."""
+    """For each of the 65,536 keys its rank in ascending order of value, int64, not to be written to."""
     keys = np.arange(CELLS)
-    return np.where(keys < ZERO_RANK, keys + ZERO_RANK, CELLS - 1 - keys)
+    ranks = np.where(keys < ZERO_RANK, keys + ZERO_RANK, CELLS - 1 - keys)
+    ranks.flags.writeable = False
+    return ranks
 
 
 def cell_ranks(centred: np.ndarray, scale: float) -> np.ndarray:

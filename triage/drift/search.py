@@ -58,9 +58,9 @@ class Cells:
             return np.empty(0), np.empty(0, np.int64)
         values, keys = [np.empty(0)], [np.empty(0, np.uint16)]
         for part, part_keys in zip(self.parts, self.keys, strict=True):
-            picked = by_key.take(part_keys)
-            values.append(part[picked])
-            keys.append(part_keys[picked])
+            picked = np.flatnonzero(by_key.take(part_keys))
+            values.append(part.take(picked))
+            keys.append(part_keys.take(picked))
         return np.concatenate(values), rank.take(np.concatenate(keys))
 
 
