@@ -1,6 +1,9 @@
 """The app: it opens screens, starts runs in processes of their own, and reads the journal beside the keys."""
 
+import sys
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -9,7 +12,7 @@ from textual.reactive import reactive
 
 from triage.errors import StepFailed, TriageError
 from tui import theme
-from tui.commands import Actions, Incidents
+from tui.commands import Actions, Incidents, Palette
 from tui.draw.lines import say
 from tui.execution import Executor
 from tui.reading import Reader
@@ -89,6 +92,10 @@ class TriageApp(App[None]):
             self.open_incident(incident)
             self.carry_on(incident)
 
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_playbooks(self) -> None:
         from tui.screens.playbooks import PlaybooksScreen
 
@@ -149,6 +156,19 @@ class TriageApp(App[None]):
             self.copy_to_clipboard(words)
             shown = say(words[:100]).text
             self.notify(shown if len(words) < 70 else f"{shown[:69]}…", title="Copied", timeout=3, markup=False)
+
+    def _print_error_renderables(self) -> None:
+        """Instead of a traceback on the screen: one line, and the traceback in a file."""
+        error = self._exception
+        self._exit_renderables.clear()
+        if error is None:
+            return
+        log = self.home / "screen-error.log"
+        with suppress(OSError):
+            log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        told = say(f"{type(error).__name__}: {error}").text
+        print(f"triage: the screen stopped on a defect: {told}", file=sys.stderr)
+        print(f"  hint: runs go on, the journal is whole; please report {log}", file=sys.stderr)
 
     def _watch_runs(self) -> None:
         for run in self.executor.ended():

@@ -1,10 +1,11 @@
 """What the palette offers: every incident, and what one can do from anywhere."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from triage.errors import TriageError
 from triage.report.timeline import STATE_WORDS
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from tui.app import TriageApp
 
 MOST = 200
+
+
+class Palette(CommandPalette):
+    """The palette; a page key that comes before its list is laid out does nothing (Textual 8.2 raises)."""
+
+    def _action_command_list(self, action: str) -> None:
+        with suppress(KeyError):
+            super()._action_command_list(action)
 
 
 class Incidents(Provider):

@@ -68,6 +68,11 @@ class Executor:
     def going(self) -> tuple[Run, ...]:
         return tuple(run for run in self._runs.values() if run.going)
 
+    def starting(self, incident: str) -> str:
+        """The process that was started for ``incident``, before it could take the lease; or nothing."""
+        run = self._runs.get(incident)
+        return f"process {run.process.pid} starts" if run is not None and run.going else ""
+
     def ended(self) -> tuple[Run, ...]:
         """Runs that ended since the last call."""
         over = tuple(run for run in self._runs.values() if not run.going)

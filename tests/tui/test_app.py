@@ -1,6 +1,7 @@
 """What a person does in the app, by keys and by mouse."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from textual.widgets import Footer, Input
@@ -9,6 +10,7 @@ from tests.report import sample
 from tests.report.hostile import HOSTILE_CHANGES
 from tests.tui.world import app, press, screen_text, settle, sheet, standard, write
 from triage.journal import Entry, Journal
+from tui.execution import Run
 from tui.screens.incident import IncidentScreen
 from tui.screens.live import Live
 from tui.screens.queue import QueueScreen
@@ -227,6 +229,45 @@ async def test_resizing_keeps_the_cursor_in_sight(tmp_path: Path) -> None:
             await pilot.resize_terminal(*size)
             await settle(pilot)
             assert sheet(pilot, "ladder").cursor == kept
+
+
+class _Going:
+    """An executor with a run under way."""
+
+    def going(self) -> tuple[Run, ...]:
+        process = SimpleNamespace(pid=4711, poll=lambda: None)
+        return (Run("search-1", process, Path("search-1.log")),)  # type: ignore[arg-type]
+
+    def ended(self) -> tuple[Run, ...]:
+        return ()
+
+    def starting(self, incident: str) -> str:
+        return ""
+
+
+async def test_closing_says_what_goes_on_and_staying_is_the_default(tmp_path: Path) -> None:
+    async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
+        pilot.app.executor = _Going()  # type: ignore[attr-defined]
+        await settle(pilot)
+        await press(pilot, "q")
+        assert "search-1 (process 4711)" in screen_text(pilot)
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.screen, QueueScreen)
+        await press(pilot, "q", "tab", "enter")
+        assert not pilot.app.is_running or pilot.app.return_code == 0
+
+
+async def test_playbooks_are_browsed_with_what_the_linter_says(tmp_path: Path) -> None:
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks" / "broken.yaml").write_text("name: broken\ntitle: x\nsteps:\n  - {id: a, uses: diagnos}\n")
+    async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "p")
+        assert "model_quality_drop" in sheet(pilot, "books").words
+        sheet(pilot, "books").choose(str((tmp_path / "playbooks" / "broken.yaml").resolve()))
+        await settle(pilot)
+        assert "line 4" in sheet(pilot, "steps").words
+        assert "did you mean 'diagnose'" in " ".join(sheet(pilot, "steps").words.split())
 
 
 async def _look(pilot: object) -> None:

@@ -108,7 +108,7 @@ def doing(seen: View, now: datetime) -> list[Item]:
     running, waiting = seen.running, seen.waiting
     if running is not None and running.started_at is not None:
         title = seen.titles.get(running.id) or running.id
-        took = length(max(0, int((now - running.started_at).total_seconds())))
+        took = length(float(max(0, int((now - running.started_at).total_seconds()))))
         return [Item(lambda width: folded(say(f"{title} {took}", "accent"), width, (Span("▶ ", "accent"),)))]
     if waiting is not None:
         told = f"{waiting.id} is tried again: {waiting.reason}"

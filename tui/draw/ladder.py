@@ -64,7 +64,7 @@ def _rung(seen: View, rung: Rung, climbing: CauseKind | None, now: datetime) -> 
     took = _took(seconds)
     if rung.kind is climbing and seen.running and seen.running.started_at:
         glyph, word, tone = "▶", "climbing", "accent"
-        took = _took(max(0.0, (now - seen.running.started_at).total_seconds()))
+        took = length(float(max(0, int((now - seen.running.started_at).total_seconds()))))
 
     def draw(width: int) -> list[Line]:
         wide = width >= 50

@@ -101,10 +101,13 @@ def _row(summary: Summary, seen: Glimpse | None, now: datetime) -> Item:
                 cut((*cause, Span("  "), *who), rest),
             )
             return [tuple(span for part in parts for span in (*part, Span("  ")))]
-        spark = Span(sparkline(points, _SPARK), "accent")
-        left = (*fill((standing,), 22), Span(" "), name)
-        first = spread(left, (*kpi, old), width)
-        second = spread((*fill((say(summary.alert, "quiet"),), 22), Span(" "), *(cause or who)), (spark,), width)
+        slim = width < 70
+        start = 16 if slim else 22
+        size = _SPARK // 2 if slim else _SPARK
+        recent: Line = (Span(sparkline(points, size), "accent"),) if points else ()
+        first = spread((*fill((standing,), start), Span(" "), name), (*kpi, old), width)
+        told = cause or who or (Span("no diagnosis yet", "quiet"),)
+        second = spread((*fill((say(summary.alert, "quiet"),), start), Span(" "), *told), recent, width)
         return [first, second]
 
     return Item(draw, summary.id, f"triage show {summary.id}")

@@ -15,7 +15,6 @@ from tui.draw.ladder import ladder, worst
 from tui.draw.plan import plan
 from tui.draw.timeline import timeline
 from tui.screens.live import Live
-from tui.widgets.head import Head
 from tui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class IncidentScreen(Live):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "panel('evidence')", "Evidence"),
         Binding("c", "panel('causes')", "Causes"),
-        Binding("t", "panel('timeline')", "Timeline"),
+        Binding("t", "panel('timeline')", "Times"),
         Binding("p", "panel('plan')", "Plan"),
         Binding("f", "feature", "Feature"),
         Binding("o", "report", "Report"),
@@ -67,7 +66,8 @@ class IncidentScreen(Live):
         incident = fold(events)
         if incident is None:
             incident = desk.incident(self.incident)  # says what is wrong with it
-        return view(incident, events, desk.journal.executor(self.incident), self._steps(desk, incident.playbook_digest))
+        executor = desk.journal.executor(self.incident) or self.home_app.executor.starting(self.incident)
+        return view(incident, events, executor, self._steps(desk, incident.playbook_digest))
 
     def _steps(self, desk: "Desk", digest: str) -> dict[str, str]:
         """The titles of the playbook's steps, in its order, from the snapshot that the incident carries."""
@@ -196,7 +196,7 @@ class IncidentScreen(Live):
 
     def action_resume(self) -> None:
         self.home_app.carry_on(self.incident)
-        self.query_one(Head).refresh()
+        self.reload()
 
     def command(self) -> str:
         return f"triage show {self.incident}"

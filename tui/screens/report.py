@@ -11,7 +11,6 @@ from triage.errors import TriageError
 from tui.draw.document import document
 from tui.screens.ask import Ask
 from tui.screens.live import Live
-from tui.widgets.head import Head
 from tui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -94,7 +93,6 @@ class ReportScreen(Live):
             self.home_app.tell(error)
         else:
             self.notify(f"report written to {answer}", markup=False)
-            self.query_one(Head).refresh()
 
     def command(self) -> str:
         return f"triage report {self.incident} --format {self._form}"

@@ -141,7 +141,8 @@ class Sheet(ScrollView, can_focus=True):
 
     def _draw(self) -> None:
         width = self.scrollable_content_region.width - _MARGIN
-        if width <= 0:
+        if width <= 0:  # not shown: there is nothing to draw, and what was drawn is of other items
+            self._lines, self._drawn_width = [], -1
             return
         self._drawn_width = width
         self._lines = [
