@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from triage.drift.compare import compare
+from triage.drift.edges import SAMPLE
 from triage.drift.exact import exact_tests
 from triage.drift.profile import WindowProfile
 from triage.drift.scan import plan_edges, profile_loads
@@ -86,10 +87,10 @@ def loads(path: Path) -> Iterator[Callable[[], pa.Table]]:
 
 
 def profile(path: Path) -> WindowProfile:
-    """Plan the bins on the first row group and profile all of the window, that group included."""
+    """Plan the bins on the first rows and profile all of the window, those included."""
     first, *rest = loads(path)
     rows = first()
-    return profile_loads([lambda: rows, *rest], plan_edges(rows))
+    return profile_loads([lambda: rows, *rest], plan_edges(rows.slice(0, SAMPLE)))
 
 
 def score(baseline: bytes, path: Path) -> None:
