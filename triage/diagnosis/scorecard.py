@@ -19,12 +19,23 @@ STRENGTH = "strength"
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """``prior`` in points per kind; ``supports`` and ``refutes`` map a rung to points per kind."""
+    """``prior`` in points per kind; ``supports``, ``refutes`` and ``inconclusive`` map a rung
+    to points per kind."""
 
     temperature: float
     prior: Mapping[CauseKind, float]
     supports: Mapping[CauseKind, Mapping[CauseKind, float]]
     refutes: Mapping[CauseKind, Mapping[CauseKind, float]]
+    inconclusive: Mapping[CauseKind, Mapping[CauseKind, float]]
+
+    def rows(self, verdict: Verdict) -> Mapping[CauseKind, Mapping[CauseKind, float]]:
+        """The table of ``verdict``; what was not measured adds nothing."""
+        tables = {
+            Verdict.SUPPORTS: self.supports,
+            Verdict.REFUTES: self.refutes,
+            Verdict.INCONCLUSIVE: self.inconclusive,
+        }
+        return tables.get(verdict, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +70,30 @@ def shipped(path: Path = WEIGHTS) -> Scorecard:
         prior=points(data["prior"]),
         supports={CauseKind(kind): points(row) for kind, row in data["supports"].items()},
         refutes={CauseKind(kind): points(row) for kind, row in data["refutes"].items()},
+        inconclusive={CauseKind(kind): points(row) for kind, row in data["inconclusive"].items()},
     )
 
 
 def score(evidence: Iterable[Evidence], card: Scorecard) -> Scores:
     """Probabilities of each kind of cause, and what each piece of evidence added."""
     terms = [Term(kind, "", points) for kind, points in card.prior.items()]
-    strongest: dict[tuple[CauseKind, Verdict], tuple[float, str]] = {}
-    for item in evidence:
-        place = (item.about, item.verdict)
-        strength = strength_of(item)
-        if strength > strongest.get(place, (0.0, ""))[0]:
-            strongest[place] = (strength, item.id)
-    for (about, verdict), (strength, evidence_id) in sorted(strongest.items()):
-        rows = {Verdict.SUPPORTS: card.supports, Verdict.REFUTES: card.refutes}.get(verdict, {})
-        terms += [Term(kind, evidence_id, points * strength) for kind, points in rows.get(about, {}).items()]
+    for (about, verdict), (strength, evidence_id) in sorted(strongest(evidence).items()):
+        row = card.rows(verdict).get(about, {})
+        terms += [Term(kind, evidence_id, points * strength) for kind, points in row.items()]
     totals = {kind: sum(term.points for term in terms if term.kind is kind) for kind in card.prior}
     highest = max(totals.values())
     odds = {kind: math.exp((total - highest) / card.temperature) for kind, total in totals.items()}
     return Scores({kind: value / sum(odds.values()) for kind, value in odds.items()}, tuple(terms))
+
+
+def strongest(evidence: Iterable[Evidence]) -> dict[tuple[CauseKind, Verdict], tuple[float, str]]:
+    """The strength and the id of the strongest evidence on each rung, for each verdict; parts do not count."""
+    found: dict[tuple[CauseKind, Verdict], tuple[float, str]] = {}
+    for item in evidence:
+        place, strength = (item.about, item.verdict), strength_of(item)
+        if not item.part_of and strength > found.get(place, (0.0, ""))[0]:
+            found[place] = (strength, item.id)
+    return found
 
 
 def strength_of(evidence: Evidence) -> float:

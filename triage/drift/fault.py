@@ -19,6 +19,7 @@ class FaultKind(StrEnum):
     RENAME = "category rename"
     NEW_CATEGORY = "new category"
     SWAPPED = "swapped columns"
+    TORN = "wrong join"
     DUPLICATES = "duplicated rows"
     MISSING_ROWS = "missing rows"
     LATE = "late rows"

@@ -16,6 +16,7 @@ MIN_DROP_IN_COVERAGE = 0.05
 SIGNIFICANT_Z = 5.0
 LATE_FACTOR = 1.5
 MIN_HEALTHY_AUC = 0.55
+CHANCE_OF_RUN, RUN_FACTOR = 1e-6, 3.0
 
 
 class LabelFaultKind(StrEnum):
@@ -94,13 +95,10 @@ def label_faults(
         unmeasured.append(Unmeasured("label values", reason, "wait for labels, or widen the window"))
     else:
         y, y_now = y[known], y_now[known_now]
-        if y_now.min() == y_now.max() and y.min() != y.max():
-            usual = float((y == y_now[0]).mean())
-            z = (1 - usual) / np.sqrt(max(usual * (1 - usual), 1e-6) / len(y_now))
-            if usual ** len(y_now) < 1e-6:
-                text = f"every label is {y_now[0]:g}; {usual:.1%} were before"
-                faults.append(LabelFault(LabelFaultKind.CONSTANT, text, usual, 1.0, float(z)))
-        else:
+        constant = _constant(y, y_now)
+        if constant is not None:
+            faults.append(constant)
+        if y_now.min() != y_now.max():
             ranking, error = _ranking(y, np.asarray(scores)[known])
             ranking_now, error_now = _ranking(y_now, np.asarray(current_scores)[known_now])
             fault = _ranking_fault(ranking, ranking_now, error, error_now)
@@ -108,6 +106,28 @@ def label_faults(
                 faults.append(fault)
     ambiguous = any(fault.kind in (LabelFaultKind.FLIPPED, LabelFaultKind.UNRELATED) for fault in faults)
     return LabelReport(tuple(faults), covered_now, covered, ranking_now, ranking, ambiguous, tuple(unmeasured))
+
+
+def _constant(y: np.ndarray, y_now: np.ndarray) -> LabelFault | None:
+    """A run of one value, in order of time, that chance would not make and no healthy run comes near."""
+    start, length = _longest_run(y_now)
+    value = y_now[start]
+    usual = float((y == value).mean())
+    unlikely = length * np.log(max(usual, 1 / (len(y) + 1))) < np.log(CHANCE_OF_RUN / len(y_now))
+    if usual == 1.0 or not unlikely or length < MIN_LABELS or length < RUN_FACTOR * _longest_run(y)[1]:
+        return None
+    share = length / len(y_now)
+    z = (share - usual) / np.sqrt(max(usual * (1 - usual), 1e-6) / len(y_now))
+    said = f"every label is {value:g}" if share == 1 else f"{length} labels in a row are {value:g}"
+    return LabelFault(LabelFaultKind.CONSTANT, f"{said}; {usual:.1%} were before", usual, share, float(z))
+
+
+def _longest_run(values: np.ndarray) -> tuple[int, int]:
+    """First place and length of the longest run of one value."""
+    edges = np.flatnonzero(np.r_[True, values[1:] != values[:-1], True])
+    lengths = np.diff(edges)
+    longest = int(np.argmax(lengths))
+    return int(edges[longest]), int(lengths[longest])
 
 
 def _share(labels: np.ndarray) -> float:

@@ -13,6 +13,8 @@ LEAST_SHARE = 0.05
 """A change that explains less of the drop is harmless."""
 CLEAR_SHARE = 0.4
 """A change that explains this much speaks with full strength."""
+HARMLESS_COST = 0.02
+"""A change that costs less of a healthy row's loss is harmless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,13 @@ class Weight:
     share: float | None
     low: float | None
     high: float | None
+    relative_cost: float = 0.0
+    """``cost`` over the loss of a healthy row."""
+
+    @property
+    def harmless(self) -> bool:
+        """Labelled rows show no drop to share out, and the change by itself costs next to nothing."""
+        return self.share is None and self.relative_cost < HARMLESS_COST
 
     @property
     def matters(self) -> bool:
@@ -58,7 +67,8 @@ def weights(impact: Impact) -> dict[str, Weight]:
 
 def _weight(share: FeatureShare, attribution: Attribution) -> Weight:
     drop = attribution.observed
+    relative = share.cost / abs(attribution.healthy_loss) if attribution.healthy_loss else 0.0
     if share.share is None or drop is None or drop <= 0:
-        return Weight(share.feature, share.mechanism, share.cost, None, None, None)
+        return Weight(share.feature, share.mechanism, share.cost, None, None, None, relative)
     part, low, high = (min(1.0, value / drop) for value in (share.cost, share.low, share.high))
-    return Weight(share.feature, share.mechanism, share.cost, part, low, high)
+    return Weight(share.feature, share.mechanism, share.cost, part, low, high, relative)

@@ -11,7 +11,8 @@ from triage.drift.estimate import expected_loss
 from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
-from triage.reading.analysis import blocks, kpi_loss, model_loss, predictions, steady_inputs
+from triage.reading.analysis import blocks, kpi_loss, model_loss, predictions
+from triage.reading.counterpart import counterparts
 from triage.reading.labels import Labelled, labels
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
 from triage.step import Context, Findings
@@ -19,6 +20,8 @@ from triage.step import Context, Findings
 about = CauseKind.CONCEPT_DRIFT
 effect = Effect.READ
 FEWEST_LABELS = 100
+FEWEST_ERRORS = 2.0
+"""Standard errors by which labelled rows must be worse for their drop to be one."""
 
 
 class Params(BaseModel):
@@ -33,22 +36,41 @@ def run(ctx: Context) -> Findings:
     said, said_now = predictions(ctx, healthy), predictions(ctx, current)
     if now.known < FEWEST_LABELS:
         _say_what_scores_tell(ctx, before, said, now, said_now)
-    loss = kpi_loss(ctx)
+    loss, alike = kpi_loss(ctx), counterparts(ctx)
     shift = error_at_equal_inputs(
         healthy.rows,
-        loss(before.values, said),
+        loss(before.values, alike.said),
         current.rows,
-        loss(now.values, said_now),
-        steady_inputs(ctx),
+        loss(now.values, alike.said_now),
+        alike.inputs,
         ctx.rng,
         baseline_blocks=blocks(ctx, healthy),
         current_blocks=blocks(ctx, current),
     )
     sources = (healthy.source, current.source, before.source, now.source)
     calibration = calibration_shift(before.values, said, now.values, said_now)
-    return Findings(
-        evidence=(_concept(ctx, shift, calibration, sources), _label_shift(ctx, calibration, shift, sources))
-    )
+    drop, error = _drop(loss(before.values, said), loss(now.values, said_now))
+    concept = _concept(ctx, shift, drop if drop > FEWEST_ERRORS * error else 0.0, alike.aside, calibration, sources)
+    prior = _explained_by_prior(loss(before.values, said), before.values, now.values)
+    return Findings(evidence=(concept, _label_shift(ctx, calibration, shift, prior, drop, sources)))
+
+
+def _drop(before: np.ndarray, now: np.ndarray) -> tuple[float, float]:
+    """What labelled rows lost in the mean, and its standard error."""
+    known, known_now = before[np.isfinite(before)], now[np.isfinite(now)]
+    error = np.sqrt(known.var() / max(len(known), 1) + known_now.var() / max(len(known_now), 1))
+    return float(known_now.mean() - known.mean()), float(error)
+
+
+def _explained_by_prior(loss: np.ndarray, labels_: np.ndarray, labels_now: np.ndarray) -> float | None:
+    """What the loss would gain if only the share of the classes had shifted: each class's own loss, weighed anew."""
+    known = np.isfinite(loss) & np.isfinite(labels_)
+    classes = np.unique(labels_[known])
+    if len(classes) != 2 or not np.isin(labels_now[np.isfinite(labels_now)], classes).all():
+        return None
+    share_now = float((labels_now[np.isfinite(labels_now)] == classes[1]).mean())
+    low, high = (float(loss[known & (labels_ == one)].mean()) for one in classes)
+    return (1 - share_now) * low + share_now * high - float(loss[known].mean())
 
 
 def _say_what_scores_tell(
@@ -65,11 +87,16 @@ def _say_what_scores_tell(
     raise Unmeasurable(reason, hint=f"labels of the whole window are due by {due:%Y-%m-%d %H:%M} UTC; run again then")
 
 
-def _concept(ctx: Context, shift: ConceptShift, calibration: CalibrationShift, sources: tuple[Source, ...]) -> Evidence:
+def _concept(
+    ctx: Context,
+    shift: ConceptShift,
+    drop: float,
+    aside: tuple[str, ...],
+    calibration: CalibrationShift,
+    sources: tuple[Source, ...],
+) -> Evidence:
     share, low, high = (
-        (min(1.0, part / shift.total) for part in (shift.concept, shift.low, shift.high))
-        if shift.total > 0
-        else (None, None, None)
+        (min(1.0, part / drop) for part in (shift.concept, shift.low, shift.high)) if drop > 0 else (None, None, None)
     )
     if share is None or low is None or high is None:
         verdict, said = Verdict.REFUTES, "labelled rows are no worse than before"
@@ -81,6 +108,8 @@ def _concept(ctx: Context, shift: ConceptShift, calibration: CalibrationShift, s
         verdict, said = Verdict.INCONCLUSIVE, f"at equal inputs the outcome may be worse ({share:.0%} of the drop)"
     if verdict is Verdict.SUPPORTS and calibration.change is LabelChange.PRIOR_SHIFT:
         verdict, said = Verdict.INCONCLUSIVE, f"{said}, but only the share of the classes has shifted"
+    if aside:
+        said += f" (put aside: {'; '.join(aside)})"
     strength = min(1.0, max(0.0, share or 0.0) / CLEAR_SHARE) if verdict is Verdict.SUPPORTS else 1.0
     return Evidence(
         id="concept_drift",
@@ -95,7 +124,7 @@ def _concept(ctx: Context, shift: ConceptShift, calibration: CalibrationShift, s
             Measure(SHARE, share, "", low, high),
             Measure(STRENGTH, strength),
             Measure("change_at_equal_inputs", shift.concept, "loss", shift.low, shift.high),
-            Measure("change_in_all", shift.total, "loss"),
+            Measure("change_in_all", drop, "loss"),
             Measure("separability", shift.separability, "AUC"),
             Measure("label_rate", calibration.label_rate),
             Measure("expected_label_rate", calibration.expected_rate),
@@ -108,7 +137,12 @@ def _concept(ctx: Context, shift: ConceptShift, calibration: CalibrationShift, s
 
 
 def _label_shift(
-    ctx: Context, calibration: CalibrationShift, shift: ConceptShift, sources: tuple[Source, ...]
+    ctx: Context,
+    calibration: CalibrationShift,
+    shift: ConceptShift,
+    prior: float | None,
+    drop: float,
+    sources: tuple[Source, ...],
 ) -> Evidence:
     shifted = calibration.change is LabelChange.PRIOR_SHIFT and shift.changed
     said = (
@@ -128,6 +162,7 @@ def _label_shift(
             Measure("label_rate", calibration.label_rate),
             Measure("healthy_label_rate", calibration.healthy_rate),
             Measure("calibration_p_value", calibration.p_value),
+            *([Measure(SHARE, min(1.0, prior / drop))] if shifted and prior is not None and drop > 0 else []),
         ),
         sources=sources,
         window=ctx.incident.window,

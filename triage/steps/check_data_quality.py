@@ -1,14 +1,18 @@
 """Look for broken data: nulls, stuck values, units, renames, types, ranges, and the source they have in common."""
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.scorecard import STRENGTH
-from triage.drift.fault import DataFault, SourceFault
+from triage.drift.fault import DataFault, FaultKind, SourceFault, by_source
 from triage.drift.game import Mechanism
+from triage.drift.quality import QualityReport
 from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
 from triage.reading.analysis import HARMLESS_BY_ITSELF, impact, quality
+from triage.reading.features import features
 from triage.reading.weight import Weight, weights
 from triage.step import Context, Findings, unmeasured
 
@@ -37,7 +41,9 @@ def run(ctx: Context) -> Findings:
         weighed, missing = weights(impact(ctx)), ""
     except Unmeasurable as error:
         weighed, missing = {}, str(error)
-    groups = [(group, faults) for group in report.sources if (faults := _own(group, weighed))]
+    sources_of = features(ctx).sources
+    all_faults = (*report.faults, *_torn(report, weighed, sources_of))
+    groups = [(group, own) for group in by_source(all_faults, sources_of) if (own := _own(group, weighed))]
     found = [_evidence(ctx, group, faults, weighed, missing, sources) for group, faults in groups]
     guilty = [item for item in found if item.verdict is Verdict.SUPPORTS]
     if guilty:
@@ -68,6 +74,17 @@ def run(ctx: Context) -> Findings:
     return Findings(evidence=(whole, *found), outputs={"faults": len(found)})
 
 
+def _torn(report: QualityReport, weighed: dict[str, Weight], sources: Mapping[str, str]) -> tuple[DataFault, ...]:
+    """Features that lost their dependence on the others and have no other fault: joined to the wrong rows."""
+    known = {fault.feature for fault in report.faults}
+    said = "'{}' no longer goes with the other features, as if it were joined to the wrong rows"
+    return tuple(
+        DataFault(FaultKind.TORN, name, sources.get(name, ""), 1.0, 0.0, 1.0, said.format(name))
+        for name, weight in weighed.items()
+        if weight.mechanism is Mechanism.BROKEN_DEPENDENCE and name not in known
+    )
+
+
 def _own(group: SourceFault, weighed: dict[str, Weight]) -> list[DataFault]:
     """The faults of ``group`` that are broken data, and not a population that moved."""
     return [
@@ -92,9 +109,13 @@ def _evidence(
     said = "; ".join(fault.statement for fault in faults[:5]) + (
         f" and {len(faults) - 5} more" if len(faults) > 5 else ""
     )
-    if heaviest is None or heaviest.share is None:
+    measures: tuple[Measure, ...]
+    if heaviest is not None and heaviest.harmless:
+        verdict, measures = Verdict.REFUTES, heaviest.measures
+        said += "; replayed through the champion it costs nothing that matters"
+    elif heaviest is None or heaviest.share is None:
         verdict = Verdict.SUPPORTS
-        measures: tuple[Measure, ...] = (Measure(STRENGTH, UNPROVEN_STRENGTH),)
+        measures = (Measure(STRENGTH, UNPROVEN_STRENGTH),)
         said += f"; what it costs is not known: {missing}" if missing else ""
     elif heaviest.matters:
         verdict, measures = Verdict.SUPPORTS, heaviest.measures

@@ -108,7 +108,7 @@ def _plant(
     span = INCIDENT.length.total_seconds()
     onset = INCIDENT.start.timestamp() + (float(rng.uniform(0, 0.25)) * span if rng.random() < 0.5 else 0.0)
     found: list[tuple[Planted, float]] = []
-    for family in sorted(families, key=list(PLANTS).index, reverse="bad_version" in families):
+    for family in sorted(families, key=list(PLANTS).index):
         planted = PLANTS[family](now, rng, severity, onset)
         if planted is None:
             return None

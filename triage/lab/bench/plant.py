@@ -192,25 +192,26 @@ def hidden(now: Situation, rng: np.random.Generator, severity: float, onset: flo
 
 
 def decoy(now: Situation, rng: np.random.Generator) -> Situation:
-    """A feature that the model hardly looks at moves far, as a season would move it; harmless."""
+    """A feature that the model hardly looks at moves to the upper part of its own values; harmless."""
     if not now.customer.harmless:
         return now
     feature = str(rng.choice(now.customer.harmless))
-    moved, _ = faults.harmless_season(now.rows, rng, feature, 1.5)
-    moved[feature] = moved[feature].clip(now.rows[feature].min(), now.rows[feature].max())
+    column = now.rows[feature]
+    shifted = column.quantile(0.4 + 0.6 * column.rank(pct=True).fillna(0.0)).to_numpy()
+    moved = now.rows.assign(**{feature: np.where(column.isna(), np.nan, shifted)})
     return now.serve(moved)
 
 
 PLANTS: dict[str, Plant] = {
-    "outage": outage,
+    "population": population,
+    "prior": prior,
     "data_fault": data_fault,
     "source_outage": source_outage,
     "skew": skew,
-    "population": population,
-    "prior": prior,
     "concept": concept,
     "bad_version": bad_version,
     "label_fault": label_fault,
+    "outage": outage,
     "hidden": hidden,
 }
 """By family; where two are planted together, the earlier in this order is planted first."""

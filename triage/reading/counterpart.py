@@ -1,0 +1,99 @@
+"""Two windows made alike in all but the world: the same model, and the same broken inputs in both.
+
+What is left between them at equal inputs is then a change of concept, and not a fault that others are guilty of.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from triage.drift.codes import evenly
+from triage.drift.game import Mechanism, scores
+from triage.drift.transport import carry, fit_transport, shuffle
+from triage.errors import TriageError, Unmeasurable
+from triage.ports import Predictor
+from triage.reading import windows
+from triage.reading.analysis import broken, impact, predictions, quality, steady_inputs
+from triage.reading.features import champion
+from triage.step import Context
+
+COMPARED_ROWS = 2_000
+SAME = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Counterparts:
+    """``said`` (n,) and ``said_now`` (m,) are what the model of the healthy window answers, ``inputs`` the features to
+    hold equal. ``aside`` says in words what was taken out of the comparison.
+    """
+
+    said: np.ndarray
+    said_now: np.ndarray
+    inputs: tuple[str, ...]
+    aside: tuple[str, ...]
+
+
+def counterparts(ctx: Context) -> Counterparts:
+    """Broken inputs are carried to the healthy rows too; where another model answers in the incident, the one of the
+    healthy window is asked instead. What can't be replayed stays as it was logged."""
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    said, said_now = predictions(ctx, healthy), predictions(ctx, current)
+    inputs, aside = steady_inputs(ctx), list[str]()
+    model = _model(ctx, healthy.rows)
+    faulty = [name for name in _faulty(ctx) if name in healthy.rows and name in current.rows]
+    rest = tuple(name for name in inputs if name not in faulty)
+    if model is None:
+        return Counterparts(said, said_now, rest or inputs, ())
+    try:
+        if not _same(model, current.rows, said_now):
+            said_now = scores(model.predict, current.rows)
+            aside.append("another model answers now")
+        if faulty and rest:
+            said = scores(model.predict, _with_faults(ctx, healthy.rows, current.rows, faulty))
+            aside.append(f"{', '.join(faulty[:3])} broken")
+    except Unmeasurable as error:
+        ctx.progress(f"windows are compared as logged: {error.message}")
+        return Counterparts(predictions(ctx, healthy), predictions(ctx, current), rest or inputs, ())
+    return Counterparts(said, said_now, rest or inputs, tuple(aside))
+
+
+def _model(ctx: Context, healthy: pd.DataFrame) -> Predictor | None:
+    """The version that answered most of the healthy rows; the champion where the log does not say."""
+    column, registry, version = ctx.model.serving_log.version, ctx.ports.registry, champion(ctx)
+    try:
+        if column is not None and column in healthy and healthy[column].notna().any():
+            named = str(healthy[column].astype("str").mode().iloc[0])
+            version = registry.version(ctx.model.registered_model, named)
+        return registry.predictor(version) if version is not None else None
+    except TriageError as error:
+        ctx.progress(f"the healthy window's model can't be asked again: {error.message}")
+        return None
+
+
+def _faulty(ctx: Context) -> tuple[str, ...]:
+    """Features that are broken beyond doubt, and those that lost their dependence on the others."""
+    apart: list[str] = []
+    try:
+        for share in impact(ctx).loss.features:
+            if share.mechanism is Mechanism.BROKEN_DEPENDENCE:
+                apart.append(share.feature)
+    except Unmeasurable:
+        pass
+    return tuple(dict.fromkeys([*broken(quality(ctx).faults), *apart]))
+
+
+def _same(model: Predictor, rows: pd.DataFrame, logged: np.ndarray) -> bool:
+    picked = evenly(pd.DataFrame({"row": np.flatnonzero(np.isfinite(logged))}), COMPARED_ROWS)["row"].to_numpy()
+    again = scores(model.predict, rows.iloc[picked])
+    return bool(np.isclose(again, logged[picked], atol=1e-4, rtol=1e-4).mean() >= SAME)
+
+
+def _with_faults(ctx: Context, healthy: pd.DataFrame, current: pd.DataFrame, faulty: list[str]) -> pd.DataFrame:
+    """``healthy`` with each faulty feature as it is now: carried to its marginal, and shuffled where ties broke."""
+    apart = {share.feature for share in impact(ctx).loss.features if share.mechanism is Mechanism.BROKEN_DEPENDENCE}
+    columns = {}
+    for name in faulty:
+        column = carry(healthy[name], fit_transport(healthy[name], current[name]), ctx.rng)
+        columns[name] = shuffle(column, ctx.rng) if name in apart else column
+    return healthy.assign(**columns)
