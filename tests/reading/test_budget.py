@@ -80,7 +80,12 @@ def test_an_hour_with_hardly_any_traffic_burns_hardly_any_of_the_day(tmp_path: P
 
 
 def test_no_traffic_is_unmeasured(tmp_path: Path) -> None:
-    found = burning(tmp_path, level(), errors=np.where(TIMES > NOW - 86_400, np.nan, 0.0), rps=np.where(TIMES > NOW - 86_400, 0.0, 5.0))
+    found = burning(
+        tmp_path,
+        level(),
+        errors=np.where(TIMES > NOW - 86_400, np.nan, 0.0),
+        rps=np.where(TIMES > NOW - 86_400, 0.0, 5.0),
+    )
     assert found.burn is Burn.UNMEASURED
     assert "no traffic" in found.statement
 

@@ -2,11 +2,15 @@
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import json_flag, program
 from triage.cli.incidents import open_desk, write_whole
 from triage.cli.output import progress, say
+from triage.errors import UsageError
+
+if TYPE_CHECKING:
+    from triage.desk import Desk
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -17,11 +21,38 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     command.add_argument("world", nargs="?", choices=("story", "flights"), default="story", help="default: story")
     command.add_argument("--seed", type=int, default=7, metavar="N", help="of the story's random numbers (default: 7)")
+    command.add_argument(
+        "--lab", action="store_true", help="on real servers that are started for it: takes about 8 minutes"
+    )
     json_flag(command)
     command.set_defaults(run=_demo)
 
 
+def _lab(arguments: argparse.Namespace) -> int:
+    """Lab up, a fault, its page, the diagnosis against the live servers, lab down whatever happens."""
+    from triage.catalog import Catalog
+    from triage.lab.rehearsal import rehearse
+    from triage.lab.stack import down, status, up
+    from triage.wiring import home
+
+    folder = home() / "demo-lab"
+    if status(folder).running:
+        raise UsageError(f"a demo runs in {folder} already", hint="wait for it, or set another TRIAGE_HOME")
+    say("starting the lab: about a minute")
+    try:
+        lab = up(folder, owned=True, progress=say)
+        alert, window = rehearse(lab, "location_campaign", say)
+        desk = open_desk()
+        receipt = desk.receive(alert, Catalog.load(lab.catalog), window=window)
+        desk.advance(receipt.incident, progress)
+    finally:
+        down(folder)
+    return _show(desk, receipt.incident, arguments)
+
+
 def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.lab:
+        return _lab(arguments)
     from triage.catalog import Catalog
     from triage.incident import Alert
     from triage.lab.worlds import build
@@ -38,14 +69,20 @@ def _demo(arguments: argparse.Namespace) -> int:
     )
     receipt = desk.receive(alert, Catalog.load(world.catalog_path))
     desk.advance(receipt.incident, progress)
-    report = home() / "reports" / f"{receipt.incident}.html"
+    return _show(desk, receipt.incident, arguments)
+
+
+def _show(desk: "Desk", incident: str, arguments: argparse.Namespace) -> int:
+    from triage.wiring import home
+
+    report = home() / "reports" / f"{incident}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(report, desk.report(receipt.incident, "html"))
+    write_whole(report, desk.report(incident, "html"))
     if arguments.json:
-        print(desk.report(receipt.incident, "json"))
-        say(f"incident {receipt.incident}, report {report}")
+        print(desk.report(incident, "json"))
+        say(f"incident {incident}, report {report}")
     else:
-        next_command = f"{program()} show {receipt.incident}"
-        print(desk.summary(receipt.incident, colour=sys.stdout.isatty(), next_command=next_command))
+        next_command = f"{program()} show {incident}"
+        print(desk.summary(incident, colour=sys.stdout.isatty(), next_command=next_command))
         print(f"Report\n  {report}")
     return 0
