@@ -22,7 +22,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command.add_argument("world", nargs="?", choices=("story", "flights"), default="story", help="default: story")
     command.add_argument("--seed", type=int, default=7, metavar="N", help="of the story's random numbers (default: 7)")
     command.add_argument(
-        "--lab", action="store_true", help="on real servers that are started for it: takes about 8 minutes"
+        "--lab", action="store_true", help="on real servers that are started for it: takes about 9 minutes"
     )
     json_flag(command)
     command.set_defaults(run=_demo)
