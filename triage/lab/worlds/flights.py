@@ -155,13 +155,13 @@ def _catalog(recorded: Recorded) -> dict[str, Any]:
             "arrivals": {"version": "2013", "path": "arrivals", "time": "settled_at", "key": "flight_id"},
             "training": {"version": "2013-q1", "path": "training/2013-q1.parquet", "time": "served_at"},
         },
-        features=by_source(FEATURES, SEGMENTS),
+        features={name: own for name, own in by_source(FEATURES, SEGMENTS).items() if name not in CALENDAR},
         serving_log={"dataset": "departures", "prediction": "score", "version": "model_version"},
         labels={"dataset": "arrivals", "column": LABEL, "delay": "12h"},
         baseline={"dataset": "training"},
         # 18 and 19 April were bad too: healthy are the two weeks that end before them.
         windows={"incident": "5d", "healthy": "14d", "gap": "4d"},
-        leave_out=["flight_id", "served_at"],
+        leave_out=["flight_id", "served_at", *CALENDAR],
     )
 
 
