@@ -83,8 +83,9 @@ def test_a_settled_incident_resumed_again_writes_nothing(tmp_path: Path) -> None
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started with it ignored
 from tests import killed
 from tests.light_world import world
 import triage.wiring
