@@ -34,8 +34,8 @@ def rehearse(lab: LabStatus, fault: str, progress: Callable[[str], None]) -> tup
     progress(f"{fault} is on: {injected.fault.title}")
     minutes = MOST.seconds // 60
     progress(
-        f"waiting for {ALERT}, {LEAST.seconds // 60} to {minutes} min: conversion is a rate over 5 min, and in a shorter "
-        "incident most of it would be from before the fault"
+        f"waiting for {ALERT}, {LEAST.seconds // 60} to {minutes} min: conversion is a rate over 5 min, and in a"
+        " shorter incident most of it would be from before the fault"
     )
     began = time.monotonic()
     told = began
