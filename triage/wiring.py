@@ -31,6 +31,7 @@ def connect(catalog: "Catalog") -> "Ports":
     """Adapters for everything ``catalog`` names. Nothing is contacted yet."""
     from triage.adapters.mlflow_registry import MlflowRegistry
     from triage.adapters.parquet import ParquetWindows
+    from triage.adapters.trainer_command import CommandTrainer
     from triage.step import Ports
 
     return Ports(
@@ -38,6 +39,7 @@ def connect(catalog: "Catalog") -> "Ports":
         windows=ParquetWindows(catalog.datasets),
         registry=MlflowRegistry(catalog.registry),
         clock=SystemClock(),
+        trainer=CommandTrainer(home() / "jobs"),
     )
 
 

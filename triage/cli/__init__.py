@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from triage import __version__
-from triage.cli import config, demo, incidents, lab, playbooks, run
+from triage.cli import approvals, config, demo, incidents, lab, playbooks, run
 from triage.cli.output import complain
 from triage.errors import TriageError
 
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", prog="triage", required=True)
-    for group in (run, incidents, demo, config, playbooks, lab):
+    for group in (run, incidents, approvals, demo, config, playbooks, lab):
         group.add_to(commands)
     return top
 

@@ -2,11 +2,16 @@
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from triage.cli.approvals import user
 from triage.cli.common import json_flag, program
 from triage.cli.incidents import open_desk, write_whole
 from triage.cli.output import progress, say
+
+
+if TYPE_CHECKING:
+    from triage.incident import Incident
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -35,9 +40,10 @@ def _demo(arguments: argparse.Namespace) -> int:
         starts_at=world.alert_starts_at,
         summary=world.alert_summary,
         origin=f"triage demo {arguments.world}",
+        requested_by=user(),
     )
     receipt = desk.receive(alert, Catalog.load(world.catalog_path))
-    desk.advance(receipt.incident, progress)
+    incident = desk.advance(receipt.incident, progress)
     report = home() / "reports" / f"{receipt.incident}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
     write_whole(report, desk.report(receipt.incident, "html"))
@@ -45,7 +51,18 @@ def _demo(arguments: argparse.Namespace) -> int:
         print(desk.report(receipt.incident, "json"))
         say(f"incident {receipt.incident}, report {report}")
     else:
-        next_command = f"{program()} show {receipt.incident}"
+        next_command = _next(receipt.incident, incident)
         print(desk.summary(receipt.incident, colour=sys.stdout.isatty(), next_command=next_command))
         print(f"Report\n  {report}")
     return 0
+
+
+def _next(incident_id: str, incident: "Incident") -> str:
+    """The command to type after the rehearsal, as it is."""
+    from triage.approval import short_digest
+    from triage.incident import State
+
+    if incident.state is State.WAITING_FOR_APPROVAL and incident.plan is not None:
+        approve = f"{program()} approve {incident_id} --plan {short_digest(incident.plan.digest)}"
+        return f"{approve} && {program()} resume {incident_id}"
+    return f"{program()} show {incident_id}"

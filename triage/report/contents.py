@@ -41,6 +41,7 @@ from triage.numbers import (
     with_interval,
 )
 from triage.plain import one_line
+from triage.approval import short_digest
 from triage.report.ladder import KIND_NAMES, VERDICT_GLYPHS, Rung, ladder
 from triage.report.timeline import STATE_WORDS, Milestone, TimelineEntry, milestones, timeline
 
@@ -386,4 +387,6 @@ def _next_command(incident: Incident) -> str:
     name = shlex.quote(incident.id)
     if incident.state in (State.OPEN, State.FAILED):
         return f"triage resume {name}"
+    if incident.state is State.WAITING_FOR_APPROVAL and incident.plan is not None:
+        return f"triage approve {name} --plan {short_digest(incident.plan.digest)}"
     return f"triage report {name} --format html"
