@@ -197,7 +197,7 @@ def permit(ctx: Context, now: datetime) -> None:
     champion = ctx.ports.registry.champion(ctx.model.registered_model, ctx.model.alias).version
     if champion != incident.plan.champion:
         raise Refused(
-            f"the plan was approved while version {incident.plan.champion} was '{ctx.model.alias}'; now it is {champion}",
+            f"the plan was approved while '{ctx.model.alias}' was version {incident.plan.champion}, now {champion} is",
             hint="find out who moved the alias, then start a new run",
         )
 

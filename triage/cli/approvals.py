@@ -106,9 +106,7 @@ def _asked(incident: str, digest: str, *, yes: bool) -> str:
 
 def _reject(arguments: argparse.Namespace) -> int:
     desk = open_desk()
-    rejected = desk.reject(
-        chosen(desk, arguments), arguments.reason, arguments.by or user(), account=account()
-    )
+    rejected = desk.reject(chosen(desk, arguments), arguments.reason, arguments.by or user(), account=account())
     return _said(rejected, as_document=arguments.json)
 
 

@@ -9,7 +9,6 @@ from triage.cli.common import json_flag, program
 from triage.cli.incidents import open_desk, write_whole
 from triage.cli.output import progress, say
 
-
 if TYPE_CHECKING:
     from triage.incident import Incident
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from triage.approval import short_digest
 from triage.codec import canonical
 from triage.incident import (
     Action,
@@ -41,7 +42,6 @@ from triage.numbers import (
     with_interval,
 )
 from triage.plain import one_line
-from triage.approval import short_digest
 from triage.report.ladder import KIND_NAMES, VERDICT_GLYPHS, Rung, ladder
 from triage.report.timeline import STATE_WORDS, Milestone, TimelineEntry, milestones, timeline
 

@@ -80,10 +80,10 @@ def _paired(
     truth = labels(ctx, read).values[inside][order]
     registry = ctx.ports.registry
     nothing = np.array([])
-    scores = [registry.predictor(one).predict(rows) if len(rows) else nothing for one in (champion, challenger)]
+    old, new = (registry.predictor(one).predict(rows) if len(rows) else nothing for one in (champion, challenger))
     segments, few = _segments(rows, features(ctx).segments, np.isfinite(truth), ctx.model.comparison.min_rows)
     units = blocks(ctx, read)[inside][order]
-    return PairedRows(title, truth, *scores, cluster=units, segments=segments), [f"{title}: {one}" for one in few]
+    return PairedRows(title, truth, old, new, cluster=units, segments=segments), [f"{title}: {one}" for one in few]
 
 
 def _segments(
@@ -120,9 +120,7 @@ def _margins(ctx: Context, rows: PairedRows) -> Margins:
     everything = np.ones(len(known), bool)
     return Margins(
         overall={metric.name: overall * level(everything)},
-        segments={
-            name: {metric.name: policy.segment_margin * level(mask)} for name, mask in rows.segments.items()
-        },
+        segments={name: {metric.name: policy.segment_margin * level(mask)} for name, mask in rows.segments.items()},
         min_rows=policy.min_rows,
         min_units=12,
     )

@@ -136,7 +136,7 @@ def _adopted(ctx: Context, champion: ModelVersion, state: TrainingState | None) 
     if version is None:
         said = "was lost" if state is None or state.lost else "said that it succeeded"
         raise StepFailed(
-            f"the training job {said}, and '{ctx.model.registered_model}' has no version with the tag {JOB_TAG}={ctx.key}",
+            f"the training job {said}, and no version of '{ctx.model.registered_model}' has its tag ({ctx.key})",
             hint="the job must register one version, with the tags that its job file names",
         )
     now = _champion(ctx)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from triage.adapters.mlflow_registry import MlflowRegistry
 from triage.adapters.parquet import ParquetWindows
@@ -86,8 +87,10 @@ def _labelled(
     later = Window(window.start, window.end + max(2 * model.labels.delay, _LABEL_PATIENCE))
     served = windows.scan(log.name, window, [log.key, *names])
     known = windows.scan(truth.name, later, [truth.key, model.labels.column])
-    rows = pd.concat([batch.to_pandas() for batch in served.batches()], ignore_index=True)
-    labels = pd.concat([batch.to_pandas() for batch in known.batches()], ignore_index=True).dropna()
+    rows = pa.Table.from_batches(served.batches()).to_pandas()
+    for column in rows.select_dtypes("category"):
+        rows[column] = rows[column].astype("str")  # dictionaries in the log, text to the model
+    labels = pa.Table.from_batches(known.batches()).to_pandas().dropna()
     found = labels.drop_duplicates(truth.key, keep="last").set_index(truth.key)[model.labels.column]
     rows = rows[rows[log.key].isin(found.index)]
     outcome = found.reindex(rows[log.key]).to_numpy(dtype=float) > 0
@@ -97,8 +100,7 @@ def _labelled(
 def _register(catalog: Catalog, job: Mapping[str, Any], trained: Trained, champion: str, source: Source) -> str:
     """A new version with the job's tags, set as it is made, so that it is never there without them."""
     import mlflow
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.entities import Dataset, DatasetInput, InputTag
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     address = catalog.registry.uri
@@ -106,16 +108,12 @@ def _register(catalog: Catalog, job: Mapping[str, Any], trained: Trained, champi
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     client, name = mlflow.MlflowClient(uri, uri), job["registered_model"]
-    like = client.get_run(client.get_model_version(name, champion).run_id)
+    like = client.get_run(str(client.get_model_version(name, champion).run_id))
     signature = mlflow.models.get_model_info(f"models:/{name}/{champion}").signature
     with mlflow.start_run(experiment_id=like.info.experiment_id, run_name=job["key"]) as run:
         mlflow.set_tags(job["tags"])
-        data = MetaDataset(
-            CodeDatasetSource({"dataset": source.name, "version": source.version}),
-            name=f"{source.name}@{source.version}",
-            digest=source.digest[-32:],
-        )
-        mlflow.log_input(data, context="training")
+        data = Dataset(f"{source.name}@{source.version}", source.digest[-32:], "triage", str(source.window))
+        client.log_inputs(run.info.run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
         model_uri = log_trained(trained, signature)
     made = client.create_model_version(
         name,
