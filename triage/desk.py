@@ -113,7 +113,7 @@ class Desk:
     def approve(
         self, incident: str, plan: str, by: str, *, account: str = "", ttl: "timedelta | None" = None
     ) -> "Incident":
-        """Let the change of exactly this ``plan`` (its digest, or at least 12 digits of it) happen, once, within ``ttl``.
+        """Let the change of exactly this ``plan`` (its digest, or 12 digits or more) happen, once, within ``ttl``.
 
         ``by`` is the approver's name, ``account`` where it was said. Raises Refused for another plan than the current
         one, for the requester where the catalogue asks for somebody else, and while no gate waits.

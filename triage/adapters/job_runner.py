@@ -27,7 +27,7 @@ def run(folder: Path) -> int:
         return os.EX_OK
     order = json.loads((folder / ORDER).read_text("utf-8"))
     write_whole(folder / PID, str(os.getpid()))
-    with (folder / LOG).open("ab") as log:
+    with (folder / LOG).open("ab", buffering=0) as log:
         try:
             job = subprocess.Popen(
                 order["command"],
