@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,6 +94,15 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
         if not target.exists() or (part and part not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+def test_the_layers_of_the_architecture_page_are_those_that_are_held_to() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = [set(layer.split(" | ")) for layer in project["tool"]["importlinter"]["contracts"][0]["layers"]]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    shown = [{name.removesuffix(".py").replace("/", ".") for name in re.findall(r"`([^`]+)`", row)} for row in rows]
+    assert shown == contract
 
 
 def test_the_catalogues_of_the_catalogue_page_pass_every_check(tmp_path: Path) -> None:

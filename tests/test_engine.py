@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +11,13 @@ from triage.incident import (
     CauseKind,
     Diagnosis,
     Effect,
+    Evidence,
     Incident,
     Outcome,
     Plan,
     State,
     StepRecord,
+    Verdict,
     Window,
 )
 from triage.playbook import Playbook
@@ -133,10 +136,55 @@ def test_a_plan_that_changes_something_waits_for_a_person() -> None:
     assert next_move(incident(ALL, diagnosis=DRIFT, plan=plan), BOOK, NOW) == Settle(State.NEEDS_PERSON, "retrain")
 
 
+WATCH = Plan("watch", (Action("watch", "Watch", Effect.READ, ""),))
+STEADY = Evidence("feature_drift", "drift", CauseKind.FEATURE_DRIFT, Verdict.REFUTES, "nothing moved")
+FELL = Evidence("kpi", "kpi", CauseKind.UNKNOWN, Verdict.INCONCLUSIVE, "conversion is as expected")
+
+
 def test_a_plan_that_changes_nothing_closes_the_incident() -> None:
-    plan = Plan("watch", (Action("watch", "Watch", Effect.READ, ""),))
-    move = next_move(incident(ALL, diagnosis=DRIFT, plan=plan), BOOK, NOW)
+    move = next_move(incident(ALL, diagnosis=DRIFT, plan=WATCH, evidence=(STEADY,)), BOOK, NOW)
     assert move == Settle(State.CLOSED, "watch")
+
+
+def test_no_data_is_no_all_clear() -> None:
+    lost = replace(STEADY, verdict=Verdict.UNMEASURED)
+    fine = Diagnosis("conversion has not got worse", ())
+    move = next_move(incident(ALL, diagnosis=fine, plan=WATCH, evidence=(FELL, lost)), BOOK, NOW)
+    assert isinstance(move, Settle)
+    assert move.state is State.NEEDS_PERSON
+    assert next_move(incident(ALL, diagnosis=fine, plan=WATCH, evidence=(FELL, STEADY)), BOOK, NOW) == Settle(
+        State.CLOSED, "watch"
+    )
+
+
+def test_a_cause_that_is_not_likely_enough_needs_a_person() -> None:
+    unsure = Diagnosis("?", (Cause(CauseKind.CONCEPT_DRIFT, "", 0.4, None, ""),))
+    look = Plan("look further", (Action("investigate", "Look further", Effect.READ, ""),))
+    move = next_move(incident(ALL, diagnosis=unsure, plan=look, evidence=(STEADY,)), BOOK, NOW)
+    assert move == Settle(State.NEEDS_PERSON, "look further")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.REFUSED, Outcome.UNKNOWN])
+def test_a_change_that_did_not_come_about_keeps_the_incident_open(outcome: Outcome) -> None:
+    steps = {**ALL, "stale": {**DONE, "uses": "mark_stale", "outcome": outcome, "reason": "registry down"}}
+    records = {name: StepRecord(**{"id": name, "uses": name, **record}) for name, record in steps.items()}  # type: ignore[arg-type]
+    stood = replace(incident({}, diagnosis=DRIFT, plan=WATCH, evidence=(STEADY,)), steps=records)
+    move = next_move(stood, BOOK, NOW)
+    assert move == Settle(State.NEEDS_PERSON, "stale: registry down")
+
+
+def test_a_change_is_looked_for_before_it_is_tried_again() -> None:
+    waiting = {"started_at": NOW, "attempts": 1, "retry_at": NOW, "reason": "gave no answer"}
+    move = next_move(incident({"stale": waiting}), BOOK, NOW)
+    assert isinstance(move, Run)
+    assert (move.attempt, move.probe) == (2, True)
+
+
+def test_a_clock_that_was_set_back_makes_no_retry_wait_for_it() -> None:
+    waiting = {"started_at": NOW, "attempts": 1, "retry_at": NOW + timedelta(seconds=2), "reason": "down"}
+    move = next_move(incident({"stale": DONE, "kpi": waiting}), BOOK, NOW - timedelta(days=2))
+    assert isinstance(move, Run)
+    assert move.step.id == "kpi"
 
 
 def test_a_run_without_a_diagnosis_is_no_all_clear() -> None:

@@ -19,10 +19,15 @@ T = TypeVar("T")
 
 
 def encode(value: Any) -> Any:
-    """The JSON value of a noun: dataclasses become objects, tuples lists, enums their value, times text."""
+    """The JSON value of a noun: dataclasses become objects, tuples lists, enums their value, times text.
+
+    Half characters, such as a command line with bytes that are no UTF-8 gives, become escapes.
+    """
     if isinstance(value, enum.Enum):
         return value.value
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="backslashreplace").decode()
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -33,7 +38,7 @@ def encode(value: Any) -> Any:
     if hasattr(value, "_asdict"):
         return {name: encode(item) for name, item in value._asdict().items()}
     if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
+        return {encode(str(key)): encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [encode(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
     if hasattr(value, "__fspath__"):

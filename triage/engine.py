@@ -1,6 +1,5 @@
 """What to do next (a pure choice), and the doing of it: intent, effect, outcome, each on disk before the next."""
 
-import hashlib
 import threading
 import traceback
 from collections.abc import Callable
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from triage.approval import objection
 from triage.codec import encode
+from triage.diagnosis.plan import LEAST_CONFIDENCE
 from triage.errors import Refused, SourceUnavailable, StepFailed, TriageError, Unmeasurable
-from triage.incident import CauseKind, Effect, Evidence, Incident, Outcome, State, Verdict
+from triage.incident import CauseKind, Effect, Evidence, Incident, Outcome, State, StepRecord, Verdict
 from triage.journal import Entry
 from triage.playbook import GATE, Playbook, StepSpec
 from triage.scope import Scope
-from triage.step import LEFT_FOR_A_PERSON, Context, Findings, Ports, Step, load
+from triage.step import LEFT_FOR_A_PERSON, Context, Findings, Ports, Step, load, seeded
 
 if TYPE_CHECKING:
     from triage.catalog import Catalog
@@ -85,11 +85,9 @@ def next_move(incident: Incident, playbook: Playbook, now: datetime, *, four_eye
             continue
         if record is None or record.started_at is None:
             return Run(step, attempt=1)
-        if record.retry_at is not None:
-            if record.retry_at > now:
-                waiting = waiting or Wait(record.retry_at, f"{step.id}: {record.reason}")
-                continue
-            return Run(step, attempt=record.attempts + 1)
+        if record.retry_at is not None and record.started_at <= now < record.retry_at:
+            waiting = waiting or Wait(record.retry_at, f"{step.id}: {record.reason}")
+            continue  # a time before the attempt itself means a clock that was set back; nobody waits for that
         return Run(step, attempt=record.attempts + 1, probe=load(step.uses).effect is Effect.CHANGE)
     return waiting or closed or _verdict(incident, playbook)
 
@@ -102,11 +100,30 @@ def _verdict(incident: Incident, playbook: Playbook) -> Settle:
             return Settle(State.NEEDS_PERSON, str(left))
     if incident.plan is not None and any(action.effect is Effect.CHANGE for action in incident.plan.actions):
         return Settle(State.NEEDS_PERSON, incident.plan.summary)
+    undone = next((record for record in incident.steps.values() if _left_open(record)), None)
+    if undone is not None:
+        return Settle(State.NEEDS_PERSON, f"{undone.id}: {undone.reason}")
     if incident.diagnosis is None:
         return Settle(State.NEEDS_PERSON, "there is no diagnosis: too little could be measured")
     if incident.diagnosis.causes and incident.diagnosis.causes[0].kind is CauseKind.UNKNOWN:
         return Settle(State.NEEDS_PERSON, incident.diagnosis.statement)
+    if incident.diagnosis.causes and incident.diagnosis.causes[0].probability < LEAST_CONFIDENCE:
+        return Settle(State.NEEDS_PERSON, incident.plan.summary if incident.plan else incident.diagnosis.statement)
+    if not any(_measured(item) for item in incident.evidence):
+        return Settle(State.NEEDS_PERSON, f"no cause could be looked for. {incident.diagnosis.statement}")
     return Settle(State.CLOSED, incident.plan.summary if incident.plan else incident.diagnosis.statement)
+
+
+def _left_open(record: StepRecord) -> bool:
+    """Whether ``record`` is of a change that did not come about, or of which nobody knows."""
+    if record.outcome is Outcome.UNKNOWN:
+        return True
+    return record.outcome in (Outcome.FAILED, Outcome.REFUSED) and load(record.uses).effect is Effect.CHANGE
+
+
+def _measured(item: Evidence) -> bool:
+    """Whether ``item`` looked for a cause; the KPI and its season only say how far the model fell."""
+    return item.verdict is not Verdict.UNMEASURED and item.about not in (CauseKind.UNKNOWN, CauseKind.SEASONAL)
 
 
 def begin(move: Run, incident: Incident) -> Entry:
@@ -131,9 +148,6 @@ def context(
     stopped: Callable[[], bool] = lambda: False,
 ) -> Context:
     """What the step of ``move`` is given; its randomness follows from the step, so that a run repeats."""
-    import numpy as np
-
-    seed = int.from_bytes(hashlib.sha256(move.step.id.encode()).digest()[:8])
     return Context(
         incident=incident,
         step=move.step.id,
@@ -143,7 +157,7 @@ def context(
         model=catalog.model(incident.model),
         ports=ports,
         scope=scope,
-        rng=np.random.default_rng(seed),
+        rng=seeded(move.step.id),
         progress=progress,
         stopped=stopped,
     )
@@ -157,14 +171,18 @@ def perform(move: Run, ctx: Context, *, now: Callable[[], datetime]) -> tuple[En
             permit(ctx, now())
         findings = _within(move.step.timeout, lambda: _effect(move, step, ctx), name=move.step.id)
     except Unmeasurable as error:
-        return _ended(move, Outcome.DONE, findings=_unmeasured(move.step.id, step, error.message, error.hint))
+        missing = _unmeasured(move.step.id, step, error.message, error.hint)
+        if step.effect is Effect.CHANGE:
+            return _ended(move, Outcome.UNKNOWN, reason=str(error), findings=missing)
+        return _ended(move, Outcome.DONE, reason=str(error), findings=missing)
     except Refused as error:
-        return _ended(move, Outcome.REFUSED, reason=str(error))
+        missing = _unmeasured(move.step.id, step, error.message, error.hint)
+        return _ended(move, Outcome.REFUSED, reason=str(error), findings=missing)
     except (SourceUnavailable, StepFailed, TimeoutError) as error:
         return _failed(move, step, error, now())
     except TriageError as error:
         return _failed(move, step, error, now(), again=False)
-    except Exception as error:  # a defect of ours in one step must not take the whole diagnosis with it
+    except (Exception, SystemExit) as error:  # a defect in one step, or in a model, must not take the others with it
         frame = traceback.extract_tb(error.__traceback__)[-1]
         fault = (
             f"{type(error).__name__}: {error} (at {frame.name}, line {frame.lineno}): a defect in step '{step.name}'"
@@ -254,5 +272,6 @@ def _unmeasured(step_id: str, step: Step, reason: str, hint: str) -> Findings:
     """What a step leaves behind when it could not measure: its rung of the ladder is unmeasured, not empty."""
     if step.about is None:
         return NOTHING
+    hint = hint or "'triage doctor' checks every source that the catalogue names"
     missing = Evidence(f"{step_id}.unmeasured", step_id, step.about, Verdict.UNMEASURED, reason, hint=hint)
     return Findings(evidence=(missing,))

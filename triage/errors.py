@@ -6,6 +6,7 @@ TriageError
 ├── NotFound              no such incident, model, playbook, dataset, step
 ├── SourceUnavailable     Prometheus, the registry or a router did not answer usefully
 ├── DataError             a dataset is missing, truncated, or has not the columns it should
+│   └── EmptyWindow       there are no rows in the window that was asked for
 ├── Unmeasurable          a step could not measure; becomes `unmeasured` evidence, never a pass
 ├── JournalError          the journal can't be read or written; nothing was half-written
 │   ├── JournalTampered   the hash chain does not hold

@@ -80,7 +80,7 @@ def _fault(document: Located, model: "type[BaseModel]", at: KeyPath, detail: "Er
         return document.fault((*path, key), f"is missing; {_owner(document, path)} needs it", known)
     if kind == "extra_forbidden":
         allowed = sorted(_keys(model, below[:-1]))
-        listing = "allowed: " + ", ".join(allowed) if len(allowed) <= 20 else ""
+        listing = f"allowed: {', '.join(allowed) or 'none'}" if len(allowed) <= 20 else ""
         return document.fault(path, f"no such key '{path[-1]}'", near(str(path[-1]), allowed, listing=listing))
     if kind in ("enum", "literal_error", "union_tag_invalid"):
         allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))

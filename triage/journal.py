@@ -43,7 +43,7 @@ class Lease(NamedTuple):
 
 class Summary(NamedTuple):
     """One line of a list of incidents. Times are RFC 3339; ``probability`` is of the first cause, which is None before
-    there is a diagnosis."""
+    there is a diagnosis. ``drop`` is the KPI's change as a fraction of its healthy level."""
 
     id: str
     model: str
@@ -55,6 +55,9 @@ class Summary(NamedTuple):
     cause: str | None
     subject: str | None
     probability: float | None
+    kpi: str | None
+    drop: float | None
+    worse: bool
 
 
 class Chain(NamedTuple):
@@ -124,7 +127,7 @@ class Journal:
         """All events of ``incident``, oldest first. Raises NotFound."""
         rows = self._rows("WHERE incident = ? ORDER BY seq", (incident,))
         if not rows:
-            known = [row[0] for row in self._db.execute("SELECT id FROM incidents ORDER BY rowid DESC LIMIT 500")]
+            known = [row[0] for row in self._select("SELECT id FROM incidents ORDER BY rowid DESC LIMIT 500")]
             raise NotFound(
                 f"no incident '{incident}' in {self.path}",
                 hint=near(incident, known, listing="'triage incidents' lists them"),
@@ -144,26 +147,32 @@ class Journal:
 
     def summaries(self, limit: int | None = None) -> tuple[Summary, ...]:
         """Every incident, newest first, at most ``limit``: read from a few events of each, without evidence."""
+        unlimited = -1
+        rows = self._select(_SUMMARIES.read_text(), unlimited if limit is None else limit)
+        return tuple(Summary._make((*row[:-1], bool(row[-1]))) for row in rows)
+
+    def version(self) -> int:
+        """A number that changes when another connection wrote: what was read before still holds while it stays."""
         with self._explained("read"):
-            return tuple(Summary(*row) for row in self._db.execute(_SUMMARIES.read_text(), (limit or -1,)))
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
     def document(self, digest: str) -> str:
         """The body of a snapshot. Raises JournalTampered when it no longer has its digest."""
-        row = self._db.execute("SELECT body FROM documents WHERE digest = ?", (digest,)).fetchone()
-        if row is None or _digest(row[0]) != digest:
+        rows = self._select("SELECT body FROM documents WHERE digest = ?", digest)
+        if not rows or _digest(rows[0][0]) != digest:
             raise JournalTampered(
-                f"snapshot {digest} is {'missing' if row is None else 'not what was written'}",
+                f"snapshot {digest} is {'not what was written' if rows else 'missing'}",
                 hint="restore the journal from a backup",
             )
-        return row[0]
+        return rows[0][0]
 
     def verify(self, incident: str) -> Chain:
         """Recompute the chain of ``incident``. Raises JournalTampered naming the first event that does not hold."""
         previous = _genesis(incident)
         length = 0
         self.events(incident)
-        for seq, at, kind, data, stored_previous, stored_hash in self._db.execute(
-            "SELECT seq, at, kind, data, previous, hash FROM events WHERE incident = ? ORDER BY seq", (incident,)
+        for seq, at, kind, data, stored_previous, stored_hash in self._select(
+            "SELECT seq, at, kind, data, previous, hash FROM events WHERE incident = ? ORDER BY seq", incident
         ):
             length += 1
             wrong = (
@@ -215,8 +224,8 @@ class Journal:
 
     def executor(self, incident: str) -> str:
         """Who executes ``incident`` now, as ``process 12 on host``, or nothing."""
-        held = self._db.execute("SELECT host, pid, until FROM leases WHERE incident = ?", (incident,)).fetchone()
-        return f"process {held[1]} on {held[0]}" if held and not _lapsed(*held, now=self._clock.now()) else ""
+        held = self._select("SELECT host, pid, until FROM leases WHERE incident = ?", incident)
+        return f"process {held[0][1]} on {held[0][0]}" if held and not _lapsed(*held[0], now=self._clock.now()) else ""
 
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -260,14 +269,20 @@ class Journal:
     def _rows(self, where: str, values: Iterable[Any]) -> "tuple[Event, ...]":
         from triage.incident import Event
 
-        with self._explained("read"):
-            cursor = self._db.execute(
-                f"SELECT incident, seq, at, kind, data, previous, hash FROM events {where}", tuple(values)
-            )
+        rows = self._select(f"SELECT incident, seq, at, kind, data, previous, hash FROM events {where}", *values)
+        try:
             return tuple(
                 Event(incident, seq, parse_time(at), kind, json.loads(data), previous, link)
-                for incident, seq, at, kind, data, previous, link in cursor
+                for incident, seq, at, kind, data, previous, link in rows
             )
+        except ValueError as error:
+            raise JournalTampered(
+                f"an event in {self.path} can't be read: {error}", hint="restore the journal from a backup"
+            ) from error
+
+    def _select(self, query: str, *values: Any) -> list[Any]:
+        with self._explained("read"):
+            return self._db.execute(query, values).fetchall()
 
     def _keep(self, body: str) -> str:
         digest = _digest(body)

@@ -1,6 +1,7 @@
 """YAML to a checked playbook: typed steps, a graph without cycles, changes only behind a gate."""
 
 import graphlib
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
@@ -110,11 +111,14 @@ def shipped() -> Path:
     return checkout if checkout.is_dir() else Path(str(files("triage") / "playbooks"))
 
 
+def every(folders: tuple[Path, ...] = ()) -> dict[str, Path]:
+    """All playbooks by name: the shipped ones, and those of the person's ``folders``, which come before them."""
+    return {path.stem: path for folder in (shipped(), *reversed(folders)) for path in sorted(folder.glob("*.yaml"))}
+
+
 def find(name: str, folders: tuple[Path, ...] = ()) -> Path:
     """The file of the playbook called ``name``, the person's ``folders`` before the shipped one. Raises NotFound."""
-    candidates = {
-        path.stem: path for folder in (shipped(), *reversed(folders)) for path in sorted(folder.glob("*.yaml"))
-    }
+    candidates = every(folders)
     if name not in candidates:
         raise NotFound(
             f"no playbook '{name}'", hint=near(name, candidates, listing="'triage playbook list' lists them")
@@ -143,8 +147,15 @@ def _lint_step(
     except NotFound as error:
         yield document.fault((*where, "uses"), error.message, error.hint)
     else:
+        paths = [name for name, value in step.params.items() if _is_path(value)]
+        for name in paths:
+            yield document.fault(
+                (*where, "with", name),
+                f"a bare path to data, '{step.params[name]}'",
+                "name it, with its version, under datasets in triage.yaml: playbooks hold no path",
+            )
         try:
-            known.params.model_validate(step.params)
+            known.params.model_validate({name: value for name, value in step.params.items() if name not in paths})
         except ValidationError as error:
             yield from faults_of(document, known.params, (*where, "with"), error)
     for position, need in enumerate(step.needs):
@@ -160,6 +171,16 @@ def _lint_step(
             yield document.fault(
                 (*where, "when", position, "action"), f"no step '{check.action}'", near(check.action, registry.names())
             )
+
+
+def _is_path(value: Any) -> bool:
+    """Whether ``value`` names files or an address rather than a dataset of the catalogue."""
+    if isinstance(value, list):
+        return any(map(_is_path, value))
+    return (
+        isinstance(value, str)
+        and re.search(r"^[/~.]*/|\w/\w|^[a-z]+\d?://|\.(parquet|csv|json|arrow)$", value) is not None
+    )
 
 
 def _lint_graph(spec: Spec, by_id: dict[str, StepSpec], document: Document) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ A step is a module with a one-line docstring and
 - for a change also ``preview(ctx)``, ``probe(ctx)`` (did my effect already happen?) and ``undo(ctx, done)``.
 """
 
+import hashlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -123,6 +124,16 @@ def load(name: str) -> Step:
         params=module.Params,
         module=module,
     )
+
+
+def seeded(name: str) -> "np.random.Generator":
+    """Random numbers that follow from ``name`` alone: a resumed run, which reads again, draws what the first one drew.
+
+    What is read once for several steps has a name of its own; the generator of a context is its step's.
+    """
+    import numpy as np
+
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]))
 
 
 def unmeasured(reason: str, *, hint: str = "") -> NoReturn:

@@ -9,7 +9,11 @@ SELECT
     coalesce(json_extract(state.data, '$.reason'), ''),
     json_extract(diagnosed.data, '$.diagnosis.causes[0].kind'),
     json_extract(diagnosed.data, '$.diagnosis.causes[0].subject'),
-    json_extract(diagnosed.data, '$.diagnosis.causes[0].probability')
+    json_extract(diagnosed.data, '$.diagnosis.causes[0].probability'),
+    json_extract(diagnosed.data, '$.diagnosis.drop.kpi'),
+    json_extract(diagnosed.data, '$.diagnosis.drop.change')
+        / nullif(abs(json_extract(diagnosed.data, '$.diagnosis.drop.healthy')), 0),
+    coalesce(json_extract(diagnosed.data, '$.diagnosis.drop.worse'), 0)
 FROM incidents
 JOIN events AS received ON received.incident = incidents.id AND received.seq = 1
 LEFT JOIN events AS state ON state.incident = incidents.id AND state.seq = (

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from triage.adapters.prometheus import Credentials
     from triage.catalog import Auth, Catalog
     from triage.ports import Metrics
+    from triage.starter import Proposal
     from triage.step import Ports
 
 
@@ -75,3 +76,15 @@ def _credentials(auth: "Auth") -> "Credentials":
         client_key=auth.mtls.key if auth.mtls else None,
         ca_bundle=auth.ca,
     )
+
+
+def proposed(url: str, matcher: str = "") -> "tuple[str, tuple[Proposal, ...]]":
+    """What the server at ``url`` has that a catalogue could name, with its address free of a password.
+
+    Raises UsageError, SourceUnavailable.
+    """
+    from triage.adapters.prometheus import PrometheusMetrics
+    from triage.adapters.prometheus_discovery import discover
+
+    server = PrometheusMetrics(url)
+    return server.url, discover(server, SystemClock().now(), matcher)

@@ -1,1 +1,1 @@
-"""The full-screen app."""
+"""The full-screen app, a second front end beside the headless command, on the same journal."""

@@ -18,6 +18,8 @@ from triage.lab.backfill import History, create_blocks, escape, write_openmetric
 from triage.lab.binaries import find
 from triage.lab.process import Spec, answers, free_ports, start, stop
 
+pytestmark = pytest.mark.xdist_group("prometheus")
+
 NOW = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=4)
 FORTNIGHT = Window(NOW - timedelta(days=14), NOW)
 LAST_HOURS = Window(NOW - timedelta(hours=2), NOW)

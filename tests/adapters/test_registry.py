@@ -151,8 +151,11 @@ def test_a_model_whose_files_are_gone_can_not_be_loaded(new_database: Callable[[
         registry.predictor(champion)
 
 
-def test_a_read_only_registry_can_be_read_and_refuses_tags(new_database: Callable[[], Path]) -> None:
+def test_a_read_only_registry_can_be_read_and_refuses_tags(
+    new_database: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = new_database()
+    monkeypatch.chdir(path.parent)  # MLflow makes a folder named after the URI where it runs
     fill(path)
     registry = MlflowRegistry(RegistryAddress(uri=f"sqlite:///file:{path}?mode=ro&uri=true"))
     champion = registry.champion("clicks", "champion")

@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from triage.drift.edges import plan_numbers
-from triage.drift.exact import cells_of, exact_test, exact_tests, quantile_counts
+from triage.drift.exact import exact_test, exact_tests
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64, min_value=-1e12, max_value=1e12)
 samples = st.lists(st.one_of(finite, st.integers(-3, 3).map(float)), min_size=2, max_size=60)
@@ -38,24 +37,6 @@ def test_zero_and_minus_zero_are_one_value() -> None:
     test = exact_test("x", column([0.0, -1.0, 1.0]), column([-0.0, -1.0, 1.0]))
     assert test.ks is not None
     assert test.ks.effect == 0
-
-
-def test_bins_lie_between_the_exact_quantiles_of_the_baseline() -> None:
-    rng = np.random.default_rng(5)
-    a, b = rng.normal(size=10_001), rng.normal(0.3, 1, size=5_000)
-    spec = plan_numbers("x", a)
-    p, q = quantile_counts(cells_of(column(a), spec), cells_of(column(b), spec), 10)
-    edges = np.quantile(a, np.arange(1, 10) / 10, method="inverted_cdf")
-    assert p.tolist() == np.bincount(np.searchsorted(edges, a, side="right"), minlength=10).tolist()
-    assert q.tolist() == np.bincount(np.searchsorted(edges, b, side="right"), minlength=10).tolist()
-
-
-def test_a_value_that_takes_several_quantiles_has_a_bin_of_its_own() -> None:
-    a = np.concatenate((np.zeros(500), np.arange(1, 501)))
-    spec = plan_numbers("x", a)
-    p, _ = quantile_counts(cells_of(column(a), spec), cells_of(column(a), spec), 10)
-    assert 500 in p.tolist()
-    assert p.sum() == 1000
 
 
 def test_psi_of_a_window_with_itself_is_zero_nulls_and_nan_included() -> None:

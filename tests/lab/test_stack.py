@@ -30,6 +30,7 @@ from triage.lab.stack import LabStatus, down, status, up
 ROWS = 24_000
 
 pytestmark = [
+    pytest.mark.xdist_group("lab"),
     pytest.mark.skipif(
         find("prometheus") is None or find("promtool") is None,
         reason="needs prometheus on PATH: apt-get install prometheus",
@@ -174,7 +175,7 @@ def test_the_server_says_which_version_it_serves_and_reloads_only_to_a_named_one
 
 
 def test_rows_that_can_not_be_scored_are_refused_and_the_server_goes_on(lab):
-    with httpx.Client(base_url=lab.url("champion"), trust_env=False) as server:
+    with httpx.Client(base_url=lab.url("champion"), trust_env=False, timeout=60) as server:
         for body in ({"rows": []}, {"rows": [{"impression_id": 1}]}, {"rows": 7}, {}, [1]):
             assert server.post("/predict", json=body).status_code == 400
         assert server.get("/healthz").status_code == 200
@@ -182,15 +183,15 @@ def test_rows_that_can_not_be_scored_are_refused_and_the_server_goes_on(lab):
 
 def test_a_latency_fault_shows_in_promql_pages_and_ends_when_it_is_cleared(lab, folder, metrics, webhook):
     p50 = "histogram_quantile(0.5, sum by (le) (rate(inference_latency_seconds_bucket[10s])))"
-    assert eventually(lambda: last(metrics, p50) < 0.6)
+    assert eventually(lambda: last(metrics, p50) < 1.0)
     injected = inject(folder, "latency", seconds=2.0)
     assert injected.settings["seconds"] == 2.0
     assert [one.name for one in status(folder).faults] == ["latency"]
-    assert eventually(lambda: last(metrics, p50) > 1.0)
+    assert eventually(lambda: last(metrics, p50) > 1.5)
     pages = {"alertname": "InferenceSlow", "model": "recommender", "severity": "page"}
     assert eventually(lambda: any(alert["labels"] == pages for alert in webhook.alerts), 150)
     assert clear(folder) == ("latency",)
-    assert eventually(lambda: last(metrics, p50) < 0.6)
+    assert eventually(lambda: last(metrics, p50) < 1.0)
 
 
 def test_an_error_fault_shows_in_the_ratio(lab, folder, metrics):
@@ -213,7 +214,7 @@ def test_a_bad_version_is_deployed_through_the_registry_and_withdrawn(lab, folde
     version = f"{lab.url('champion')}/version"
     injected = inject(folder, "bad_model_version")
     assert injected.settings["previous"] == "2"
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         assert client.get(version).json()["version"] == injected.settings["version"]
         clear(folder)
         assert client.get(version).json()["version"] == "2"

@@ -6,7 +6,15 @@ Envoy, OpenTelemetry), so this proposes and a person decides: each proposal says
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from triage.adapters.prometheus import PrometheusMetrics
+from triage.errors import Unmeasurable
+from triage.incident import Window
+from triage.starter import Proposal
 
 _HIGHER = "higher_is_better"
 _LOWER = "lower_is_better"
@@ -21,26 +29,39 @@ _STATUS_LABELS = (
     "code", "status_code", "response_code", "http_status_code", "http_response_status_code", "http_response_code",
     "response_code_class", "envoy_response_code_class", "status",
 )  # fmt: skip
+_TRIAL_STEP_SECONDS = 300.0
+_USUAL = 0.95
 _UNITS = {
     "_seconds": "seconds", "_milliseconds": "milliseconds", "_ms": "milliseconds", "_rq_time": "milliseconds",
     "_latencies": "milliseconds", "_microseconds": "microseconds", "_us": "microseconds",
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """One query for ``service_levels``, ``kpi`` or ``changes`` (by ``kind``), and the metric that it rests on.
+def discover(metrics: PrometheusMetrics, now: datetime, matcher: str = "") -> tuple[Proposal, ...]:
+    """What `propose` finds on the server, each tried over the day before ``now``: its last value stands beside it.
 
-    ``target`` is None where only the service's owner can know it.
+    Raises SourceUnavailable.
     """
+    found = propose(metrics.metric_names(), metrics.label_names, metrics.metric_types(), matcher)
+    return tuple(_tried(metrics, one, Window(now - timedelta(days=1), now)) for one in found)
 
-    name: str
-    kind: str
-    query: str
-    direction: str
-    unit: str
-    target: float | None
-    because: str
+
+def _tried(metrics: PrometheusMetrics, proposal: Proposal, window: Window) -> Proposal:
+    if proposal.kind == "changes":
+        return proposal
+    try:
+        answer = metrics.range(proposal.query, window, _TRIAL_STEP_SECONDS)
+    except Unmeasurable as error:
+        return replace(proposal, trouble=error.message)
+    if len(answer.series) != 1:
+        several = f"it returns {len(answer.series)} series" if answer.series else "it returns nothing in the last day"
+        return replace(proposal, trouble="; ".join((several, *answer.warnings)))
+    values = answer.series[0].values
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return replace(proposal, trouble="it returns no number in the last day")
+    tail = _USUAL if proposal.direction == _LOWER else 1 - _USUAL
+    return replace(proposal, now=float(known[-1]), usual=float(np.quantile(known, tail)))
 
 
 def propose(
@@ -87,7 +108,7 @@ class _Found:
 
 def _kpi(found: _Found) -> Iterable[Proposal]:
     wins = found.best(r"(?:conversions?|clicks?|purchases?|accepted|positives?|fraud_confirmed)_total$")
-    shown = found.best(r"(?:impressions?|recommendations?|views|offers|predictions?)_total$")
+    shown = found.best(r"(?:impressions?|recommendations?|views|offers)_total$") or found.best(r"predictions?_total$")
     if wins and shown and wins != shown:
         query = f"sum(increase({found.selector(wins)}[1h])) / sum(increase({found.selector(shown)}[1h]))"
         yield Proposal("conversion", "kpi", query, _HIGHER, "ratio", None, f"{wins} and {shown}")

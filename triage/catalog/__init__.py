@@ -6,7 +6,7 @@ snapshotted into a journal.
 
 from triage.catalog.catalog import Catalog, json_schema
 from triage.catalog.connections import Auth, Prometheus, RegistryAddress
-from triage.catalog.fields import Duration, Secret
+from triage.catalog.fields import Duration, PositiveDuration, Secret
 from triage.catalog.model import (
     Dataset,
     Direction,
@@ -22,5 +22,5 @@ from triage.catalog.model import (
 
 __all__ = [
     "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Kpi", "LevelKind", "Model", "PerRow",
-    "Prometheus", "RegistryAddress", "Secret", "ServiceLevel", "Task", "Training", "json_schema",
+    "PositiveDuration", "Prometheus", "RegistryAddress", "Secret", "ServiceLevel", "Task", "Training", "json_schema",
 ]  # fmt: skip

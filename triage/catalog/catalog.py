@@ -125,4 +125,4 @@ def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Secret]]:
 def json_schema() -> dict[str, Any]:
     """The JSON schema of a catalogue, for editors and checkers."""
     schema = Catalog.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "triage.yaml", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "triage.yaml"}

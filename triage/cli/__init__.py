@@ -4,17 +4,19 @@ Exit codes: 0 nothing more to do · 1 failed · 2 usage · 3 waiting for approva
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from triage import __version__
-from triage.cli import approvals, config, demo, incidents, lab, playbooks, run
+from triage.cli import approvals, bench, config, demo, incidents, lab, playbooks, run, ui
 from triage.cli.output import complain
-from triage.errors import TriageError
+from triage.errors import TriageError, UsageError
 
 _EPILOG = """\
-exit codes: 0 nothing more to do, 1 failed, 2 usage, 3 waiting for approval, 4 needs a person
+exit codes: 0 nothing more to do, 1 failed, 2 usage, 3 waiting for approval, 4 needs a person;
+130 interrupted with Ctrl-C: 'triage resume' goes on
 The journal is kept in $TRIAGE_HOME (by default the user's state folder). The catalogue is --catalog,
 $TRIAGE_CATALOG or ./triage.yaml."""
 
@@ -29,15 +31,22 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", prog="triage", required=True)
-    for group in (run, incidents, approvals, demo, config, playbooks, lab):
+    for group in (run, incidents, approvals, demo, bench, config, playbooks, lab, ui):
         group.add_to(commands)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code says how it ended."""
+    """Run one command; the exit code says how it ended. No command opens the app, where there is a terminal for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # data is UTF-8 whatever the terminal's language is
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        arguments = parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        if not words and not ui.wanted_alone():
+            parser().print_help(sys.stderr)
+            return UsageError.exit_code
+        arguments = parser().parse_args(words or ["ui"])
         code = arguments.run(arguments)
         sys.stdout.flush()
     except TriageError as error:

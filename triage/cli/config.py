@@ -7,15 +7,19 @@ from typing import Any
 from triage.cli.common import catalog_flag, json_flag, load_catalog
 from triage.cli.incidents import write_whole
 from triage.cli.output import as_json, say, table
-from triage.errors import UsageError
+from triage.errors import ConfigError, UsageError
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     group = commands.add_parser("config", help="write, check and describe the catalogue, triage.yaml")
     actions = group.add_subparsers(metavar="ACTION", prog="triage config", required=True)
 
-    command = actions.add_parser("init", help="write a commented starter")
+    command = actions.add_parser("init", help="write a commented starter, with queries for the metrics you have")
     command.add_argument("path", nargs="?", type=Path, default=Path("triage.yaml"), metavar="FILE")
+    command.add_argument("--prometheus", metavar="URL", help="propose KPI and service levels from what this server has")
+    command.add_argument(
+        "--matcher", default="", metavar="LABELS", help="""label matchers for every query, such as 'job="api"'"""
+    )
     command.set_defaults(run=_init)
 
     command = actions.add_parser("schema", help="the JSON schema of the catalogue")
@@ -23,6 +27,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
 
     command = actions.add_parser("check", help="check the catalogue; every fault with file:line and a hint")
     catalog_flag(command)
+    json_flag(command)
     command.set_defaults(run=_check)
 
     command = commands.add_parser("doctor", help="check every connection and data source that the catalogue names")
@@ -38,8 +43,17 @@ def _init(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"{arguments.path} exists and is left alone", hint="name another file: triage config init FILE"
         )
-    write_whole(arguments.path, init_text())
-    say(f"{arguments.path} written; edit it, then run 'triage doctor'")
+    if arguments.prometheus is None:
+        write_whole(arguments.path, init_text())
+        say(f"{arguments.path} written; edit it, then run 'triage doctor'")
+        return 0
+    from triage.wiring import proposed
+
+    url, found = proposed(arguments.prometheus, arguments.matcher)
+    write_whole(arguments.path, init_text(url, found))
+    names = ", ".join(one.name for one in found if not one.trouble) or "none: no metric is known here"
+    say(f"{arguments.path} written; proposed from the metrics of {url}: {names}")
+    say("targets are guesses and names are examples: edit it, then run 'triage doctor'")
     return 0
 
 
@@ -51,7 +65,16 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    catalog = load_catalog(arguments.catalog)
+    try:
+        catalog = load_catalog(arguments.catalog)
+    except ConfigError as error:
+        if not arguments.json:
+            raise
+        as_json({"file": str(arguments.catalog), "faults": error.faults})
+        return error.exit_code
+    if arguments.json:
+        as_json({"file": str(arguments.catalog), "faults": []})
+        return 0
     print(f"{arguments.catalog}: {len(catalog.models)} models, {len(catalog.datasets)} datasets, no fault found")
     return 0
 

@@ -17,7 +17,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command = commands.add_parser(
         "demo",
         help="a rehearsed incident, end to end",
-        description="story: a recommender's conversion fell 15%% in 48 hours; flights: real late flights, April 2013",
+        description="story: a recommender's conversion fell 15% in 48 hours; flights: real late flights, April 2013",
     )
     command.add_argument("world", nargs="?", choices=("story", "flights"), default="story", help="default: story")
     command.add_argument("--seed", type=int, default=7, metavar="N", help="of the story's random numbers (default: 7)")

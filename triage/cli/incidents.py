@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command = commands.add_parser("incidents", help="list incidents, newest first")
-    command.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default: 50)")
+    command.add_argument("--limit", type=_count, default=50, metavar="N", help="how many at most (default: 50)")
     json_flag(command)
     command.set_defaults(run=_incidents)
 
@@ -46,6 +47,12 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _incident_argument(command: argparse.ArgumentParser) -> None:
     command.add_argument("incident", nargs="?", metavar="ID", help="the incident (default: the newest)")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of incidents; write 1 or more")
+    return int(text)
 
 
 def open_desk() -> "Desk":
@@ -119,7 +126,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         as_json(chain)
     else:
-        print(f"{chain.incident}: {chain.length} events, the chain holds; head {chain.head}")
+        print(f"{visible(chain.incident)}: {chain.length} events, the chain holds; head {chain.head}")
     return 0
 
 
@@ -142,10 +149,13 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def write_whole(path: Path, text: str) -> None:
     """Write ``path`` so that it is there whole or not at all. Raises StepFailed when it can't be written."""
+    if not path.name or path.is_dir():
+        raise StepFailed(f"can't write {path}: it is a folder", hint="name a file in it")
     beside = path.with_name(f".{path.name}.part")
     try:
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise StepFailed(f"can't write {path}: {error.strerror}", hint="choose another place with --out") from error
+        with suppress(OSError):
+            beside.unlink()
+        raise StepFailed(f"can't write {path}: {error.strerror}", hint="choose another place for it") from error

@@ -23,7 +23,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command.set_defaults(run=_show)
 
     command = actions.add_parser("lint", help="check playbooks; every fault with file:line and a hint")
-    command.add_argument("playbooks", nargs="*", metavar="NAME", help="names or files (default: all shipped)")
+    command.add_argument("playbooks", nargs="*", metavar="NAME", help="names or files (default: all of them)")
     json_flag(command)
     command.set_defaults(run=_lint)
 
@@ -42,9 +42,9 @@ def _path(name: str) -> Path:
 
 
 def _all() -> list[Path]:
-    from triage.playbook import shipped
+    from triage.playbook import every
 
-    return sorted(shipped().glob("*.yaml"))
+    return list(every((Path("playbooks"),)).values())
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -59,13 +59,11 @@ def adjust(p_values: np.ndarray, dependent: bool = True) -> np.ndarray:
     >>> adjust(np.array([0.01, 0.02, 0.03, 0.5]), dependent=False).round(3).tolist()
     [0.04, 0.04, 0.04, 0.5]
     """
+    from statsmodels.stats.multitest import multipletests  # a slow import, which only this needs
+
     adjusted = np.full(len(p_values), np.nan)
-    measured = np.flatnonzero(~np.isnan(p_values))
-    n = len(measured)
-    if not n:
-        return adjusted
-    order = measured[np.argsort(p_values[measured])]
-    weight = float(np.sum(1 / np.arange(1, n + 1))) if dependent else 1.0
-    stepped = p_values[order] * n * weight / np.arange(1, n + 1)
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(stepped[::-1])[::-1])
+    measured = ~np.isnan(p_values)
+    if measured.any():
+        method = "fdr_by" if dependent else "fdr_bh"
+        adjusted[measured] = multipletests(p_values[measured], method=method)[1]
     return adjusted

@@ -80,8 +80,10 @@ def values(column: pa.Array) -> Values:
             column = _as_text(column).dictionary_encode()
         indices, distinct = column.indices, column.dictionary
         nulls = indices.null_count
-        codes = (indices.drop_null() if nulls else indices).to_numpy(zero_copy_only=False)
-        counts = np.bincount(codes, minlength=len(distinct)).astype(np.int64, copy=False)
+        codes = _slots(indices) if len(indices) else np.empty(0, np.int64)
+        if nulls:
+            codes = np.where(_valid(indices), codes, len(distinct))
+        counts = np.bincount(codes, minlength=len(distinct) + 1)[: len(distinct)].astype(np.int64, copy=False)
         if distinct.null_count:
             missing = np.asarray(distinct.is_null())
             nulls += int(counts[missing].sum())

@@ -10,12 +10,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from triage.drift.keys import CELLS, ZERO_RANK, cell_ranks, lower_bound, rank_of_key
+from triage.drift.keys import CELLS, ZERO_RANK, cell_ranks, lower_bound
 
 FINE_BINS = 1024
 KNOWN_VALUES = 10_000
 SAMPLE = 1 << 15
+_FEW = 1 << 12
 BEYOND = 0.10
 _ATOM_SHARE = 0.01
 
@@ -67,8 +69,15 @@ class FeatureSpec:
     @cached_property
     def bin_of_key(self) -> np.ndarray:
         """For each key its bin, intp of shape (65536,)."""
-        bin_of_rank = np.searchsorted(np.array(self.cuts, np.int64), np.arange(CELLS), side="right")
-        return bin_of_rank[rank_of_key()].astype(np.intp)
+        cuts = np.clip(np.array(self.cuts, np.int64), 0, CELLS)
+        bin_of_rank = np.repeat(np.arange(len(cuts) + 1), np.diff(cuts, prepend=0, append=CELLS))
+        # Keys order like sign and magnitude: the lower half of the ranks are the negative keys, from the last one down.
+        return np.concatenate((bin_of_rank[ZERO_RANK:], bin_of_rank[ZERO_RANK - 1 :: -1]))
+
+    @cached_property
+    def value_set(self) -> pa.Array:
+        """``values`` as an Arrow array."""
+        return pa.array(self.values, pa.string())
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -129,21 +138,28 @@ def plan_numbers(name: str, sample: np.ndarray, kind: Kind = Kind.NUMERIC) -> Fe
     values = values[:: max(1, len(values) // SAMPLE)]
     if not len(values):
         return FeatureSpec(name, kind)
-    shift = float(np.median(values))
-    if values[0] == np.rint(values[0]) and np.array_equal(values, np.rint(values)):
-        shift = float(np.rint(shift))
+    shift, scale = centre_and_scale(values)
     with np.errstate(over="ignore"):
         centred = np.clip(values - shift, -1e300, 1e300)
-    scale = _scale(centred)
     ranks = cell_ranks(centred, scale)
-    mass = np.bincount(ranks, minlength=CELLS) / len(ranks)
-    starts = _starts(mass)
+    counts = np.bincount(ranks, minlength=CELLS)
+    starts = _starts(counts, len(ranks))
     span = float(values.max()) - float(values.min())
     margin = BEYOND * span if math.isfinite(span) else 0.0
     low, high = cell_ranks(np.array([centred.min() - margin, centred.max() + margin]), scale)
     cuts = np.concatenate(([low], starts, [high + 1]))
     cuts = np.unique(np.where(cuts == ZERO_RANK, ZERO_RANK - 1, cuts))  # -0.0 belongs with 0.0
-    return FeatureSpec(name, kind, shift, scale, tuple(int(cut) for cut in cuts), _atoms(values, ranks, cuts, mass))
+    return FeatureSpec(name, kind, shift, scale, tuple(cuts.tolist()), _atoms(values, ranks, cuts, counts))
+
+
+def centre_and_scale(values: np.ndarray) -> tuple[float, float]:
+    """What `keys` are taken of: ``(values - shift) * scale`` (finite, float64, shape (n,), n > 0)."""
+    few = values[:: max(1, len(values) // _FEW)]
+    shift = float(np.median(few))
+    if values[0] == np.rint(values[0]) and np.array_equal(values, np.rint(values)):
+        shift = float(np.rint(shift))
+    with np.errstate(over="ignore"):
+        return shift, _scale(np.clip(values - shift, -1e300, 1e300))
 
 
 def plan_values(name: str, counts: Mapping[str, int], kind: Kind = Kind.CATEGORICAL) -> FeatureSpec:
@@ -152,32 +168,35 @@ def plan_values(name: str, counts: Mapping[str, int], kind: Kind = Kind.CATEGORI
     if kind is Kind.CATEGORICAL and rows >= 1000 and len(counts) > rows // 2:
         reason = f"looks like an identifier: {len(counts):,} different values in {rows:,} rows"
         return FeatureSpec(name, Kind.UNMEASURED, reason=reason)
-    heaviest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:KNOWN_VALUES]
-    return FeatureSpec(name, kind, values=tuple(value for value, _ in heaviest), open=len(counts) > KNOWN_VALUES)
+    heaviest = sorted(sorted(counts), key=counts.__getitem__, reverse=True)[:KNOWN_VALUES]
+    return FeatureSpec(name, kind, values=tuple(heaviest), open=len(counts) > KNOWN_VALUES)
 
 
 def _scale(centred: np.ndarray) -> float:
     """A power of two that takes the bulk of ``centred`` to about 16: 2²⁷ of room above, 2³⁵ below."""
-    magnitude = np.abs(centred)
-    bulk = float(np.quantile(magnitude, 0.99)) or float(magnitude.max())
+    few = np.abs(centred[:: max(1, len(centred) // _FEW)])
+    place = int(0.99 * (len(few) - 1))
+    bulk = float(np.partition(few, place)[place]) or float(np.abs(centred).max())
     return 1.0 if bulk == 0 else math.ldexp(1.0, max(-1000, min(1000, 4 - math.frexp(bulk)[1])))
 
 
-def _starts(mass: np.ndarray) -> np.ndarray:
+def _starts(counts: np.ndarray, total: int) -> np.ndarray:
     """Ranks at which a bin starts: where another 1/`FINE_BINS` of the mass begins, and on both sides of a heavy
     cell."""
-    occupied = np.flatnonzero(mass)
-    before = np.cumsum(mass[occupied]) - mass[occupied]
-    fresh = np.diff(np.floor(before * FINE_BINS + 1e-9), prepend=-1.0) > 0
-    heavy = np.flatnonzero(mass > 1 / FINE_BINS)
+    occupied = np.flatnonzero(counts)
+    inside = counts[occupied]
+    before = np.cumsum(inside) - inside
+    fresh = np.diff(before * FINE_BINS // total, prepend=-1) > 0
+    heavy = occupied[inside * FINE_BINS > total]
     return np.concatenate((occupied[fresh], heavy, heavy + 1))
 
 
-def _atoms(values: np.ndarray, ranks: np.ndarray, cuts: np.ndarray, mass: np.ndarray) -> dict[int, float]:
+def _atoms(values: np.ndarray, ranks: np.ndarray, cuts: np.ndarray, counts: np.ndarray) -> dict[int, float]:
     """Bins that one value fills: at least 1% of the sample, and nine in ten of the values in its cell."""
     atoms = {}
-    for rank in np.flatnonzero(mass > _ATOM_SHARE):
-        inside, counts = np.unique(values[ranks == rank], return_counts=True)
-        if counts.max() >= 0.9 * counts.sum():
-            atoms[int(np.searchsorted(cuts, rank, side="right"))] = float(inside[counts.argmax()])
+    for rank in np.flatnonzero(counts > _ATOM_SHARE * len(values)):
+        inside = values[ranks == rank]
+        value = inside[0] if (inside == inside[0]).mean() >= 0.9 else np.median(inside)
+        if (inside == value).mean() >= 0.9:
+            atoms[int(np.searchsorted(cuts, rank, side="right"))] = float(value)
     return atoms

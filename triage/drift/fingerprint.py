@@ -37,6 +37,10 @@ class Reading:
     value: str = ""
 
 
+FEWEST_ROWS = 100
+"""The shares of smaller windows vary by their size alone, and would hide a fault in the large current one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """Healthy windows cut from the baseline: ``ids`` of shape (n,) in ``range(count)``, −1 for rows in none."""
@@ -46,7 +50,8 @@ class Blocks:
 
 
 def cut(baseline: pd.DataFrame, current: pd.DataFrame, time: str | None, *, most: int = 90, least: int = 8) -> Blocks:
-    """Cut the baseline, back from its end, into windows as long as the current one; if short, into ``least`` parts."""
+    """Cut the baseline, back from its end, into windows as long as the current one, those of `FEWEST_ROWS` or more;
+    if there are too few of them, into ``least`` parts."""
     n = len(baseline)
     if n < least * 10:
         return Blocks(np.full(n, -1), 0)
@@ -58,7 +63,7 @@ def cut(baseline: pd.DataFrame, current: pd.DataFrame, time: str | None, *, most
             back = np.floor((np.nanmax(clock) - clock) / length)
             ids = np.where(np.isnan(back) | (back >= most), -1, back).astype(np.int64)
             counts = np.bincount(ids[ids >= 0])
-            whole = np.flatnonzero(counts >= max(10.0, 0.3 * np.median(counts[counts > 0])))
+            whole = np.flatnonzero(counts >= max(FEWEST_ROWS, 0.3 * np.median(counts[counts > 0])))
             if len(whole) >= least:
                 table = np.full(len(counts) + 1, -1)
                 table[whole] = np.arange(len(whole))

@@ -7,6 +7,7 @@ exact.
 """
 
 import sys
+from functools import cache
 
 import numpy as np
 
@@ -22,18 +23,34 @@ def cell_keys(centred: np.ndarray, scale: float) -> np.ndarray:
     infinity; -0.0 has a cell of its own, just below that of 0.0.
     """
     with np.errstate(over="ignore", under="ignore"):
-        power = np.multiply(centred, scale, out=np.empty(len(centred), np.float32), casting="same_kind")
-        magnitude = np.abs(power)
-        power *= magnitude
-        np.abs(power, out=magnitude)
-        power *= magnitude
+        return write_keys(centred, scale, np.empty(len(centred), np.float32), np.empty(len(centred), np.float32))
+
+
+def write_keys(centred: np.ndarray, scale: float, power: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    """Like `cell_keys`, in the caller's buffers (float32, shape (n,)): the keys are a view of ``power``."""
+    np.multiply(centred, scale, out=power, casting="same_kind")
+    np.abs(power, out=magnitude)
+    power *= magnitude
+    np.abs(power, out=magnitude)
+    power *= magnitude
     return power.view(np.uint16)[_HIGH_HALF::2]
 
 
+def cell_bits(centred: np.ndarray, scale: float) -> np.ndarray:
+    """Uint32 of shape (n,): the key above, the place within the cell below, both as sign and magnitude."""
+    with np.errstate(over="ignore", under="ignore"):
+        power, magnitude = np.empty(len(centred), np.float32), np.empty(len(centred), np.float32)
+        write_keys(centred, scale, power, magnitude)
+    return power.view(np.uint32)
+
+
+@cache
 def rank_of_key() -> np.ndarray:
-    """For each of the 65,536 keys its rank in ascending order of value, int64."""
+    """For each of the 65,536 keys its rank in ascending order of value, int64, not to be written to."""
     keys = np.arange(CELLS)
-    return np.where(keys < ZERO_RANK, keys + ZERO_RANK, CELLS - 1 - keys)
+    ranks = np.where(keys < ZERO_RANK, keys + ZERO_RANK, CELLS - 1 - keys)
+    ranks.flags.writeable = False
+    return ranks
 
 
 def cell_ranks(centred: np.ndarray, scale: float) -> np.ndarray:

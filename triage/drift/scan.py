@@ -1,6 +1,5 @@
 """From Arrow batches to profiles: one pass, batch by batch, several threads, never the whole table."""
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,14 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from triage.drift.columns import Unreadable, kind_of, numbers, values, whole
+from triage.drift.count import counter
 from triage.drift.edges import Edges, FeatureSpec, Kind, plan_numbers, plan_values
-from triage.drift.keys import cell_keys
 from triage.drift.profile import FeatureProfile, WindowProfile, empty_feature, merge_all
 from triage.drift.tally import CAPACITY, Tally, trimmed
 
 Batch: TypeAlias = pa.RecordBatch | pa.Table
-_SLICE_ROWS = 1 << 15
-_LARGEST = 1e300
 
 
 def plan_edges(sample: Batch, kinds: Mapping[str, Kind] | None = None, leave_out: Iterable[str] = ()) -> Edges:
@@ -125,50 +122,25 @@ def _unread(spec: FeatureSpec, rows: int, type_: str, reason: str) -> FeaturePro
 
 def _profile_numbers(spec: FeatureSpec, array: pa.Array, rows: int, type_: str) -> FeatureProfile:
     found = numbers(array)
-    counts = np.zeros(spec.size, np.int64)
-    nans, below, above = 0, 0, 0
-    sum_1 = sum_2 = 0.0
-    minimum, maximum = math.inf, -math.inf
-    for start in range(0, len(found.values), _SLICE_ROWS):
-        part = found.values[start : start + _SLICE_ROWS]
-        with np.errstate(over="ignore", invalid="ignore"):
-            centred = part - spec.shift
-            total = float(centred.sum())
-            if not math.isfinite(total):
-                nan, low, high = np.isnan(part), np.isneginf(part), np.isposinf(part)
-                nans, below, above = nans + int(nan.sum()), below + int(low.sum()), above + int(high.sum())
-                part = part[~(nan | low | high)]
-                centred = np.clip(part - spec.shift, -_LARGEST, _LARGEST)
-                total = float(centred.sum())
-            if not len(part):
-                continue
-            sum_1 += total
-            sum_2 += float(np.einsum("i,i->", centred, centred))  # BLAS would spin up its own threads
-        minimum, maximum = min(minimum, float(part.min())), max(maximum, float(part.max()))
-        counts += np.bincount(_bins(spec, centred), minlength=spec.size)
+    counted = counter().count(found.values, spec)
     return FeatureProfile(
         spec,
         rows,
-        counts,
+        counted.counts,
         nulls=found.nulls,
-        nans=nans,
-        infinities=(below, above),
-        minimum=minimum,
-        maximum=maximum,
-        sum_1=sum_1,
-        sum_2=sum_2,
+        nans=counted.nans,
+        infinities=counted.infinities,
+        minimum=counted.minimum,
+        maximum=counted.maximum,
+        sum_1=counted.sum_1,
+        sum_2=counted.sum_2,
         types=(type_,),
     )
 
 
-def _bins(spec: FeatureSpec, centred: np.ndarray) -> np.ndarray:
-    keys = cell_keys(centred, spec.scale).astype(np.intp)
-    return spec.bin_of_key.take(keys, mode="clip")  # every key is in range; "clip" only skips the check
-
-
 def _profile_values(spec: FeatureSpec, array: pa.Array, rows: int, type_: str) -> FeatureProfile:
     found = values(array)
-    place = pc.index_in(found.distinct, value_set=pa.array(spec.values, pa.string()))
+    place = pc.index_in(found.distinct, value_set=spec.value_set)
     place = place.fill_null(-1).to_numpy(zero_copy_only=False)
     known = place >= 0
     counts = np.zeros(spec.size, np.int64)
@@ -179,6 +151,8 @@ def _profile_values(spec: FeatureSpec, array: pa.Array, rows: int, type_: str) -
 
 def _tally(distinct: pa.Array, counts: np.ndarray) -> Tally:
     present = np.flatnonzero(counts)
+    if not len(present):
+        return Tally()
     total = int(counts.sum())
     if len(present) > CAPACITY + 1:
         present = present[np.argpartition(counts[present], -CAPACITY - 1)[-CAPACITY - 1 :]]

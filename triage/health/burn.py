@@ -64,6 +64,27 @@ class BurnVerdict:
         """``page`` or ``ticket`` of the first pair that burns, else nothing."""
         return next((item.pair.severity for item in self.pairs if item.burn is Burn.BURNING), "")
 
+    @property
+    def statement(self) -> str:
+        """In words: how fast the budget burns, over which windows, and which of them could not be measured."""
+        gone = [f"{_pair(item.pair)}: {item.reason}" for item in self.pairs if item.burn is Burn.UNMEASURED]
+        missing = f"; not measured over {'; '.join(gone)}" if gone else ""
+        burning = next((item for item in self.pairs if item.burn is Burn.BURNING), None)
+        if burning is not None and burning.short_rate is not None and burning.long_rate is not None:
+            return (
+                f"burns its error budget {burning.long_rate:.3g} times as fast as {self.objective:.6g} allows over "
+                f"{_words(burning.pair.long_seconds)} ({burning.short_rate:.3g} times over "
+                f"{_words(burning.pair.short_seconds)}): worth a {burning.pair.severity}{missing}"
+            )
+        if len(gone) == len(self.pairs):
+            return f"whether it burns its error budget could not be measured over {'; '.join(gone)}"
+        rates = [
+            item.long_rate for item in self.pairs if item.burn is not Burn.UNMEASURED and item.long_rate is not None
+        ]
+        if not any(rates):
+            return f"burns none of the error budget that {self.objective:.6g} allows{missing}"
+        return f"burns its error budget at most {max(rates):.3g} times as fast as {self.objective:.6g} allows{missing}"
+
 
 def burn_rate(bad: float, total: float, objective: float) -> float | None:
     """Bad events' share over the share that the objective allows; None without traffic.
@@ -98,6 +119,18 @@ def assess(
     return BurnVerdict(worst, verdicts, objective)
 
 
+def bad_events(share: Series, traffic: Series) -> Series:
+    """Events per second that went wrong, from their ``share`` (0 to 1) and ``traffic`` (events per second).
+
+    Of no traffic nothing went wrong, though the share (0/0) is not known then; elsewhere a gap stays a gap.
+    """
+    events, shares = tidy(traffic), tidy(share)
+    known = np.full(events.times.size, np.nan)
+    _, in_events, in_shares = np.intersect1d(events.times, shares.times, return_indices=True)
+    known[in_events] = shares.values[in_shares]
+    return Series(share.labels, events.times, np.where(events.values == 0, 0.0, known * events.values))
+
+
 def _judge(pair: WindowPair, both: Series, values: np.ndarray, step: float, objective: float, at: float) -> PairVerdict:
     rates: list[float | None] = []
     reasons = []
@@ -117,6 +150,10 @@ def _judge(pair: WindowPair, both: Series, values: np.ndarray, step: float, obje
         return PairVerdict(pair, Burn.UNMEASURED, short, long, "; ".join(reasons))
     burning = short >= pair.factor and long >= pair.factor
     return PairVerdict(pair, Burn.BURNING if burning else Burn.WITHIN_BUDGET, short, long)
+
+
+def _pair(pair: WindowPair) -> str:
+    return f"{_words(pair.short_seconds)} and {_words(pair.long_seconds)}"
 
 
 def _words(seconds: float) -> str:

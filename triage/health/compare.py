@@ -165,7 +165,7 @@ def _too_little(clean: Series, start: float, end: float, n: int, of: int) -> str
         last = clean.times[(clean.times < start) & ~np.isnan(clean.values)]
         since = f"; the last one was {(start - last[-1]) / 60:.0f} min before it" if last.size else ""
         return f"no samples in the window of {(end - start) / 60:.0f} min{since}"
-    return f"only {n} of {of} points in the window hold a number"
+    return f"only {n} of {of} points in the window hold a number; {max(FEWEST_CURRENT, -(-of // 2))} are needed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ WORTH_CHANGING = 0.85
 FINEST_PARTS = 2_016
 MOST_DAYS = 14
 MOST_RECENT_BLOCKS = 500
+LEAST_RECENT_SECONDS = 3 * 3_600.0
+"""So that an incident an hour before a short window is not taken for the usual level."""
 
 
 class BaselineKind(StrEnum):
@@ -78,7 +80,9 @@ def baseline_for(
         for kind, period in ((BaselineKind.WEEKLY, WEEK_SECONDS), (BaselineKind.DAILY, DAY_SECONDS))
         if (expectation := _folded(kind, grid.values, length, round(period / width))) is not None
     ]
-    options.append(_recent(grid.values, length, count))
+    options.append(
+        _recent(grid.values, length, count, reach=max(3 * count, FEWEST_POINTS, round(LEAST_RECENT_SECONDS / width)))
+    )
     best = options[0]
     for option in options[1:]:
         if option.error < WORTH_CHANGING * best.error:
@@ -143,9 +147,8 @@ def _with_neighbours(table: np.ndarray) -> np.ndarray:
     return np.stack((before, table, after), axis=1)
 
 
-def _recent(values: np.ndarray, split: int, count: int) -> _Expectation:
-    """Expect the median of the points before: three times the window's length, at least ``FEWEST_POINTS``."""
-    reach = max(3 * count, FEWEST_POINTS)
+def _recent(values: np.ndarray, split: int, count: int, reach: int) -> _Expectation:
+    """Expect of each ``count`` points the median of the ``reach`` points before them."""
     expected = np.full(values.size, np.nan)
     for end in range(split, max(0, split - MOST_RECENT_BLOCKS * count), -count):
         seen = values[max(0, end - reach) : end]

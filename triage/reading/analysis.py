@@ -17,7 +17,7 @@ from triage.errors import TriageError, Unmeasurable
 from triage.reading import windows
 from triage.reading.features import champion, features
 from triage.reading.labels import labels
-from triage.step import Context
+from triage.step import Context, seeded
 
 HARMLESS_BY_ITSELF = frozenset({FaultKind.NEW_CATEGORY, FaultKind.RANGE, FaultKind.DEFAULT})
 """Faults that a moved population shows as well as a broken source; what the model does with them decides."""
@@ -111,7 +111,7 @@ def _impact(ctx: Context) -> Impact:
             suspects[:MOST_SUSPECTS],
             model.predict,
             loss,
-            ctx.rng,
+            seeded("impact"),
             broken=[one.feature for one in apart.broken],
             corrupted=faulty,
             current_labels=now.values if now.known else None,
@@ -157,7 +157,13 @@ def predictions(ctx: Context, read: windows.WindowRead) -> np.ndarray:
         raise Unmeasurable(
             f"the serving log has no column '{column}'", hint=f"correct models.{ctx.model.name}.serving_log.prediction"
         )
-    return as_floats(read.rows[column])
+    try:
+        return as_floats(read.rows[column])
+    except (TypeError, ValueError):
+        raise Unmeasurable(
+            f"the column '{column}' of the serving log holds no numbers but {str(read.rows[column].iloc[0])[:40]!r}",
+            hint=f"models.{ctx.model.name}.serving_log.prediction names the column with the model's score or value",
+        ) from None
 
 
 def blocks(ctx: Context, read: windows.WindowRead) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from triage.catalog import LevelKind
-from triage.codec import encode
+from triage.codec import digest, encode
 from triage.errors import TriageError
 from triage.health import timeline
 from triage.incident import ChangeEvent, ChangeKind, Source, Window
@@ -71,7 +71,9 @@ def _read(ctx: Context) -> Changes:
     except TriageError as error:
         missing.append(error)
     else:
-        sources.append(Source("model", ctx.model.registered_model))
+        listed = [(one.version, one.aliases, one.created_at) for one in versions]
+        newest = versions[0].version if versions else "none"
+        sources.append(Source("model", ctx.model.registered_model, newest, digest(listed)))
         found.append(
             tuple(_registered(one) for one in versions if one.created_at and span.start <= one.created_at < span.end)
         )

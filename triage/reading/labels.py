@@ -6,11 +6,11 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from triage.drift.codes import as_floats
 from triage.errors import EmptyWindow
 from triage.incident import Source, Window
+from triage.reading.keys import keyed
 from triage.reading.windows import WindowRead
 from triage.step import Context, unmeasured
 
@@ -49,8 +49,7 @@ def _read(ctx: Context, read: WindowRead) -> Labelled:
         scan = ctx.ports.windows.scan(labelled.name, window, [labelled.key, named.column, labelled.time])
     except EmptyWindow:
         return Labelled(nothing, nothing, Source("dataset", labelled.name, labelled.version, window=window, rows=0))
-    wanted = pa.array(read.rows[served.key])
-    parts = [batch.filter(pc.is_in(batch.column(0), value_set=wanted)) for batch in scan.batches()]
+    parts = keyed(scan.batches(), read.rows[served.key], labelled.name)
     if not any(part.num_rows for part in parts):
         return Labelled(nothing, nothing, scan.source)
     found = pa.Table.from_batches(parts).to_pandas().drop_duplicates(labelled.key, keep="last").set_index(labelled.key)

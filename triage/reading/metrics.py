@@ -13,11 +13,11 @@ MOST_POINTS = 600
 """A chart needs no more points than this."""
 
 
-def one_series(ctx: Context, query: str, step: timedelta) -> tuple[Series, Source]:
-    """The series of ``query`` over the incident and four weeks before it. Unmeasured unless there is exactly one."""
+def one_series(ctx: Context, query: str, step: timedelta, history: timedelta = HISTORY) -> tuple[Series, Source]:
+    """The series of ``query`` over the incident and ``history`` before it. Unmeasured unless there is exactly one."""
 
     def read() -> tuple[Series, Source]:
-        window = Window(ctx.incident.window.start - HISTORY, ctx.incident.window.end)
+        window = Window(ctx.incident.window.start - history, ctx.incident.window.end)
         result = ctx.ports.metrics.range(query, window, step.total_seconds())
         if not result.series:
             unmeasured(
@@ -30,7 +30,7 @@ def one_series(ctx: Context, query: str, step: timedelta) -> tuple[Series, Sourc
             )
         return result.series[0], result.source
 
-    return ctx.scope.once(("series", query, step), read)
+    return ctx.scope.once(("series", query, step, history), read)
 
 
 def kpi(ctx: Context) -> tuple[Series, Source]:

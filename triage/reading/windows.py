@@ -4,17 +4,20 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import NoReturn
 
 import pandas as pd
 
 from triage.codec import canonical, decode, digest
+from triage.drift.edges import Edges
 from triage.drift.profile import WindowProfile, merge_all
-from triage.drift.scan import plan_edges, profile_batches
-from triage.errors import DataError, EmptyWindow, Refused, SourceUnavailable
+from triage.drift.scan import plan_edges, profile_loads
+from triage.errors import DataError, EmptyWindow, NotFound, Refused, SourceUnavailable, TriageError, Unmeasurable
 from triage.incident import Source, Window
+from triage.ports import ModelVersion
 from triage.reading.features import champion, features
 from triage.reading.sample import EvenSample
-from triage.step import Context, unmeasured
+from triage.step import Context, seeded, unmeasured
 
 SAMPLE_ROWS = 120_000
 EDGE_ROWS = 100_000
@@ -77,35 +80,77 @@ def baseline(ctx: Context) -> tuple[WindowProfile, Source]:
     return ctx.scope.once("baseline", partial(_baseline, ctx))
 
 
+def baseline_fault(ctx: Context) -> TriageError | None:
+    """Why the training baseline can't be used, or None. Windows are then profiled on edges of the healthy span."""
+
+    def ask() -> TriageError | None:
+        try:
+            baseline(ctx)
+        except (DataError, NotFound, Unmeasurable) as error:
+            ctx.progress(f"the training baseline can't be used: {error.message}")
+            return error
+        return None
+
+    return ctx.scope.once("baseline fault", ask)
+
+
+def _edges(ctx: Context) -> Edges:
+    return baseline(ctx)[0].edges if baseline_fault(ctx) is None else ctx.scope.once("edges", partial(_own_edges, ctx))
+
+
+def _own_edges(ctx: Context) -> Edges:
+    """Edges planned on a sample of the healthy span, for the features that the serving log has."""
+    log, wanted = ctx.model.serving_log.dataset, features(ctx)
+    there = ctx.ports.windows.describe(log).columns
+    sample = EvenSample(EDGE_ROWS, seeded("edges of the healthy span"))
+    try:
+        for batch in ctx.ports.windows.scan(log, healthy_span(ctx), [n for n in wanted.names if n in there]).batches():
+            sample.add(batch)
+    except EmptyWindow:
+        pass
+    if not sample.seen:
+        _no_healthy_rows(ctx)
+    return plan_edges(sample.table(), wanted.kinds)
+
+
 def _baseline(ctx: Context) -> tuple[WindowProfile, Source]:
     version, wanted = champion(ctx), features(ctx)
     dataset = ctx.catalog.dataset(ctx.model.baseline.dataset)
     name = f"{dataset.name}@{dataset.version}.profile"
-    kept = ctx.ports.registry.load_artifact(version, name) if version else None
+    kept = _kept(ctx, version, name) if version else None
     if kept is not None:
         try:
             profile, source = _unpacked(kept)
-        except (DataError, ValueError) as error:
+        except (DataError, ValueError, TypeError, KeyError) as error:
             ctx.progress(f"the kept profile of {dataset.name} can't be used ({error}); it is made again")
         else:
-            if profile.edges.names == wanted.names:
+            kinds = {spec.name: spec.kind for spec in profile.edges.features}
+            if profile.edges.names == wanted.names and wanted.kinds.items() <= kinds.items():
                 return profile, source
     ctx.progress(f"profiling the training baseline {dataset.name}")
     planning = ctx.ports.windows.scan(dataset.name, None, wanted.names)
-    sample = EvenSample(EDGE_ROWS, ctx.rng)
+    sample = EvenSample(EDGE_ROWS, seeded("edges of the baseline"))
     for batch in planning.batches():
         sample.add(batch)
     if not sample.seen:
         unmeasured(f"the training baseline {dataset.name} is empty", hint="check its path in triage.yaml")
     edges = plan_edges(sample.table(), wanted.kinds)
     scan = ctx.ports.windows.scan(dataset.name, None, edges.columns)
-    profile = profile_batches(scan.batches(), edges)
+    profile = profile_loads(scan.loads(), edges)
     if version is not None:
         try:
             ctx.ports.registry.save_artifact(version, name, _packed(profile, scan.source))
         except (SourceUnavailable, Refused) as error:
             ctx.progress(f"the baseline's profile is not kept: {error.message}")
     return profile, scan.source
+
+
+def _kept(ctx: Context, version: ModelVersion, name: str) -> bytes | None:
+    try:
+        return ctx.ports.registry.load_artifact(version, name)
+    except (SourceUnavailable, Refused) as error:
+        ctx.progress(f"the kept profile can't be read: {error.message}")
+        return None
 
 
 def _packed(profile: WindowProfile, source: Source) -> bytes:
@@ -129,8 +174,15 @@ def _read_healthy_parts(ctx: Context) -> tuple[WindowRead, ...]:
     if sum(part.total for part in read) < FEWEST_HEALTHY_ROWS and (whole := _read(ctx, span, SAMPLE_ROWS)) is not None:
         read = [whole]
     if not read:
-        unmeasured(f"no rows in the healthy span {span}", hint="name a longer one under windows.healthy in triage.yaml")
+        _no_healthy_rows(ctx)
     return tuple(read)
+
+
+def _no_healthy_rows(ctx: Context) -> NoReturn:
+    unmeasured(
+        f"no rows in the healthy span {healthy_span(ctx)}",
+        hint="name a longer one under windows.healthy in triage.yaml",
+    )
 
 
 def _healthy_windows(span: Window, incident: Window) -> list[Window]:
@@ -165,7 +217,7 @@ def _served(ctx: Context, window: Window) -> WindowRead:
 def _read(ctx: Context, window: Window, most: int) -> WindowRead | None:
     """One pass over ``window`` of the serving log, or None where it has no rows."""
     model, dataset = ctx.model, ctx.catalog.dataset(ctx.model.serving_log.dataset)
-    edges = baseline(ctx)[0].edges
+    edges = _edges(ctx)
     version = champion(ctx)
     # Columns that the catalogue leaves out are no suspects, but the model needs them to answer.
     inputs = (version.inputs or {}) if version else {}
@@ -176,8 +228,8 @@ def _read(ctx: Context, window: Window, most: int) -> WindowRead | None:
         scan = ctx.ports.windows.scan(dataset.name, window, columns)
     except EmptyWindow:
         return None
-    sample = EvenSample(most, ctx.rng)
-    profile = profile_batches(sample.watched(scan.batches()), edges)
+    sample = EvenSample(most, seeded(f"rows of {window}"))
+    profile = profile_loads(sample.watched(scan.loads()), edges)
     if not sample.seen:
         return None
     return WindowRead(window, profile, sample.table().to_pandas(), sample.seen, scan.source)

@@ -28,7 +28,10 @@ class Params(BaseModel):
 def run(ctx: Context) -> Findings:
     report = quality(ctx)
     if not report.features_checked:
-        unmeasured("; ".join(f"{one.what}: {one.reason}" for one in report.unmeasured) or "no feature could be checked")
+        unmeasured(
+            "; ".join(f"{one.what}: {one.reason}" for one in report.unmeasured) or "no feature could be checked",
+            hint="compare the serving log's columns with the model's signature: 'triage doctor' lists both",
+        )
     sources = (windows.healthy(ctx).source, windows.current(ctx).source)
     try:
         weighed, missing = weights(impact(ctx)), ""

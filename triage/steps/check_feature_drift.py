@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from triage.diagnosis.scorecard import STRENGTH
 from triage.drift.compare import FeatureDrift, Movement
 from triage.drift.game import Mechanism
-from triage.errors import Unmeasurable
+from triage.errors import TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
 from triage.reading.analysis import broken, impact, movement, quality
@@ -47,8 +47,11 @@ def run(ctx: Context) -> Findings:
     ]
     lost = [drift for drift in drifts if drift.verdict is Movement.UNMEASURED]
     evidence += [_unmeasured(ctx, drift) for drift in lost[: ctx.params.shown]]
+    fault = windows.baseline_fault(ctx)
+    if fault is not None:
+        evidence.append(_no_baseline(ctx, fault))
     return Findings(
-        evidence=(_whole(ctx, drifts, moved, candidates, evidence, missing, sources), *evidence),
+        evidence=(_whole(ctx, drifts, lost, moved, candidates, evidence, missing, sources), *evidence),
         outputs={"features": len(drifts), "moved": len(moved)},
     )
 
@@ -61,6 +64,7 @@ def _drifted(weight: Weight | None) -> bool:
 def _whole(
     ctx: Context,
     drifts: tuple[FeatureDrift, ...],
+    lost: list[FeatureDrift],
     moved: list[FeatureDrift],
     candidates: list[FeatureDrift],
     evidence: list[Evidence],
@@ -70,7 +74,10 @@ def _whole(
     guilty = [item for item in evidence if item.verdict is Verdict.SUPPORTS]
     harmless = len(candidates) - len(guilty)
     counted = f"{len(moved)} of {len(drifts)} features moved beyond their season"
-    if not moved:
+    if lost and not guilty:
+        names = ", ".join(drift.name for drift in lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+        verdict, statement = Verdict.INCONCLUSIVE, f"{counted}; not measured: {names}"
+    elif not moved:
         verdict, statement = Verdict.REFUTES, f"none of {len(drifts)} features moved beyond its season"
     elif missing:
         verdict, statement = Verdict.INCONCLUSIVE, f"{counted}; what that costs is not known: {missing}"
@@ -143,6 +150,20 @@ def _unmeasured(ctx: Context, drift: FeatureDrift) -> Evidence:
         verdict=Verdict.UNMEASURED,
         subject=drift.name,
         statement=f"{drift.name}: {drift.reason}",
+        hint=f"mend the column in the serving log, or name it under models.{ctx.model.name}.leave_out",
+        part_of=WHOLE,
+    )
+
+
+def _no_baseline(ctx: Context, fault: TriageError) -> Evidence:
+    return Evidence(
+        id=f"{WHOLE}:baseline",
+        step=ctx.step,
+        about=about,
+        verdict=Verdict.UNMEASURED,
+        subject="training baseline",
+        statement=f"the training baseline could not be read, only recent windows were compared: {fault.message}",
+        hint=fault.hint or f"check datasets.{ctx.model.baseline.dataset} in triage.yaml: 'triage doctor' reads it",
         part_of=WHOLE,
     )
 

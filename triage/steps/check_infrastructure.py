@@ -6,11 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from triage.catalog import Direction, LevelKind, ServiceLevel
 from triage.errors import SourceUnavailable, TriageError, Unmeasurable
+from triage.health.burn import Burn
 from triage.health.compare import Change, Limits, SignalVerdict, Worse, judge
 from triage.health.explain import Explanation, Signal, explain
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.ports import Series
 from triage.reading import metrics
+from triage.reading.budget import burn, has_budget
 from triage.step import Context, Findings, unmeasured
 
 about = CauseKind.INFRASTRUCTURE
@@ -55,6 +57,8 @@ def run(ctx: Context) -> Findings:
         )
         signals.append(Signal(series, verdict))
         evidence.append(_evidence(ctx, promised, series, source, verdict))
+        if has_budget(promised):
+            evidence.append(_budget(ctx, promised))
     down = next((error for error in failed if isinstance(error, SourceUnavailable)), None)
     if down is not None and len(failed) == len(signals):
         raise down
@@ -99,6 +103,37 @@ def _kept(level: float | None, promised: ServiceLevel) -> bool:
     if level is None:
         return False
     return level >= promised.target if promised.direction is Direction.HIGHER_IS_BETTER else level <= promised.target
+
+
+def _budget(ctx: Context, promised: ServiceLevel) -> Evidence:
+    """How fast the error budget burns. A level that always burnt explains no drop, so this is shown and not weighed."""
+    name = f"infrastructure.{promised.name}.budget"
+    try:
+        found, sources = burn(ctx, promised)
+    except (Unmeasurable, SourceUnavailable) as error:
+        return replace(_unmeasured(ctx, promised, error), id=name)
+    rates = [(f"burn_rate_{item.pair.short_seconds / 60:g}min", item.short_rate) for item in found.pairs]
+    rates += [(f"burn_rate_{item.pair.long_seconds / 3600:g}h", item.long_rate) for item in found.pairs]
+    measured = [item for item in found.pairs if item.burn is not Burn.UNMEASURED]
+    verdict = {Burn.BURNING: Verdict.INCONCLUSIVE, Burn.WITHIN_BUDGET: Verdict.REFUTES}.get(
+        found.burn, Verdict.INCONCLUSIVE if measured else Verdict.UNMEASURED
+    )
+    return Evidence(
+        id=name,
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        subject=promised.name,
+        statement=f"{promised.name} {found.statement}",
+        hint="" if measured else "let the query answer zero where nothing failed; keep three days of history",
+        measures=(
+            *(Measure(name, rate, "times") for name, rate in rates),
+            Measure("objective", found.objective, "ratio"),
+        ),
+        sources=sources,
+        part_of=WHOLE,
+        window=ctx.incident.window,
+    )
 
 
 def _worse(promised: ServiceLevel) -> Worse:

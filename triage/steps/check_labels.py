@@ -69,9 +69,15 @@ def run(ctx: Context) -> Findings:
         ),
         sources=(before.source, now.source),
         window=ctx.incident.window,
-        hint="label an audit sample of the window by hand" if report.ambiguous else "",
+        hint=_hint(ctx, verdict, ambiguous=report.ambiguous),
     )
     return Findings(evidence=(evidence,), outputs={"coverage": report.coverage})
+
+
+def _hint(ctx: Context, verdict: Verdict, *, ambiguous: bool) -> str:
+    if verdict is Verdict.UNMEASURED:
+        return f"check that labels arrive, and carry the keys of the serving log (models.{ctx.model.name}.labels)"
+    return "label an audit sample of the window by hand" if ambiguous else ""
 
 
 def _delays(labelled: Labelled, served: np.ndarray) -> pd.Series:

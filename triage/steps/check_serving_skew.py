@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.diagnose import SHARE
@@ -15,6 +14,7 @@ from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdic
 from triage.reading import windows
 from triage.reading.analysis import blocks, model_loss, predictions
 from triage.reading.features import champion, features
+from triage.reading.keys import keyed
 from triage.reading.labels import labels
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
 from triage.step import Context, Findings, unmeasured
@@ -70,8 +70,12 @@ def _reference(ctx: Context) -> tuple[pd.DataFrame, Source]:
     there = ctx.ports.windows.describe(recomputed.name).columns
     columns = [served.key, *(name for name in wanted.names if name in there)]
     scan = ctx.ports.windows.scan(recomputed.name, ctx.incident.window, columns)
-    keys = pa.array(current.rows[served.key])
-    parts = [batch.filter(pc.is_in(batch.column(0), value_set=keys)) for batch in scan.batches()]
+    parts = keyed(scan.batches(), current.rows[served.key], recomputed.name)
+    if not any(part.num_rows for part in parts):
+        unmeasured(
+            f"none of the sampled rows is in '{recomputed.name}'",
+            hint="check that the pipeline recomputes the incident window, under the same key",
+        )
     return pa.Table.from_batches(parts).to_pandas(), scan.source
 
 

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from triage.catalog import Direction
 from triage.codec import encode
-from triage.health.compare import Worse, judge
+from triage.health.compare import Change, Worse, judge
 from triage.health.level import Level, level
 from triage.health.seasonal import BaselineKind
 from triage.incident import CauseKind, Drop, Effect, Evidence, Measure, Source, Verdict
@@ -54,6 +54,11 @@ def run(ctx: Context) -> Findings:
         onset_low=onset.low if onset else None,
         onset_high=onset.high if onset else None,
     )
+    if verdict.change is Change.UNMEASURED and not _real(drop):
+        unmeasured(
+            f"what is known of {kpi.name} is no proof that it did not get worse: {verdict.reason}",
+            hint="check that what the KPI counts still arrives: 'triage doctor' asks its query",
+        )
     evidence = Evidence(
         id="kpi",
         step=ctx.step,
@@ -77,11 +82,14 @@ def run(ctx: Context) -> Findings:
     return Findings(evidence=(evidence, _season(ctx, found, drop, source)), outputs={"drop": encode(drop)})
 
 
+def _real(drop: Drop) -> bool:
+    return drop.worse and not drop.low <= 0 <= drop.high
+
+
 def _season(ctx: Context, found: Level, drop: Drop, source: Source) -> Evidence:
     """The comparison holds the season equal, so a drop that remains is not the season's."""
     seasonal = found.baseline is not BaselineKind.RECENT
-    real = drop.worse and not drop.low <= 0 <= drop.high
-    if seasonal and real:
+    if seasonal and _real(drop):
         verdict, said = Verdict.REFUTES, f"{drop.kpi} got worse against the {found.baseline} as well"
     elif seasonal:
         verdict, said = Verdict.INCONCLUSIVE, f"against the {found.baseline} {drop.kpi} is within its usual range"

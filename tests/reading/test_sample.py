@@ -1,0 +1,47 @@
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from triage.reading.sample import EvenSample
+
+BATCHES = [pa.RecordBatch.from_pydict({"row": list(range(start, start + 100))}) for start in range(0, 5_000, 100)]
+
+
+def rows(sample: EvenSample) -> list[int]:
+    return sample.table().column("row").to_pylist()
+
+
+def test_a_small_stream_is_kept_whole_and_in_order() -> None:
+    sample = EvenSample(10_000, np.random.default_rng(1))
+    for batch in BATCHES:
+        sample.add(batch)
+    assert rows(sample) == list(range(5_000))
+
+
+def test_every_part_of_a_long_stream_is_as_likely() -> None:
+    halves = []
+    for seed in range(40):
+        sample = EvenSample(200, np.random.default_rng(seed))
+        for batch in BATCHES:
+            sample.add(batch)
+        kept = rows(sample)
+        assert len(kept) == 200
+        assert kept == sorted(set(kept))
+        halves.append(sum(row < 2_500 for row in kept))
+    assert np.mean(halves) == pytest.approx(100, abs=4)
+
+
+@pytest.mark.parametrize("most", [50, 700, 10_000])
+def test_the_order_in_which_threads_finish_changes_nothing(most: int) -> None:
+    kept = []
+    for backwards in (False, True):
+        sample = EvenSample(most, np.random.default_rng(2))
+        loads = list(sample.watched(iter([partial(pa.RecordBatch.slice, batch) for batch in BATCHES])))
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda load: load(), reversed(loads) if backwards else loads))
+        assert sample.seen == 5_000
+        kept.append(rows(sample))
+    assert kept[0] == kept[1]

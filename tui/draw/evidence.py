@@ -1,0 +1,88 @@
+"""The evidence on one rung: what was found, its figures, its chart, and what re-creates it."""
+
+from collections.abc import Sequence
+
+from triage.incident import CauseKind, Verdict
+from triage.report.contents import Exhibit, unmeasured
+from triage.report.ladder import VERDICT_GLYPHS, Rung
+from tui.draw.distribution import brief as distribution
+from tui.draw.incident import View
+from tui.draw.ladder import THE_KPI
+from tui.draw.lines import Item, Line, Span, cut, fill, folded, say, spread, width_of
+from tui.draw.plot import plot
+
+_TONES = {
+    Verdict.SUPPORTS: "bad",
+    Verdict.REFUTES: "good",
+    Verdict.INCONCLUSIVE: "warn",
+    Verdict.UNMEASURED: "warn",
+}
+
+
+def evidence(seen: View, key: str) -> list[Item]:
+    """What the rung ``key`` stands on: why it stands so, then each piece of evidence, sums before their parts."""
+    rung = next((rung for rung in seen.report.ladder if rung.kind.value == key), None)
+    exhibits = exhibits_of(seen, key)
+    told = any(item.evidence.statement in rung.note for item in exhibits) if rung else False
+    items = [_why(rung, told)] if rung else []
+    items += [_exhibit(item) for item in exhibits]
+    if not exhibits and rung is not None:
+        gaps = [gap for gap in unmeasured(seen.incident) if gap.what == rung.kind.value]
+        items += [_gap(f"{gap.reason}. {gap.hint}" if gap.hint else gap.reason) for gap in gaps]
+    return items
+
+
+def exhibits_of(seen: View, key: str) -> list[Exhibit]:
+    about = CauseKind.UNKNOWN if key == THE_KPI else CauseKind(key)
+    found = [item for item in seen.report.evidence if item.evidence.about is about]
+    return sorted(found, key=lambda item: (bool(item.evidence.part_of), item.number))
+
+
+def _why(rung: Rung, told: bool) -> Item:
+    """How the rung stands, and why where no piece of evidence says the same."""
+    words = rung.standing.value if told else f"{rung.standing.value}: {rung.note}"
+    return Item(lambda width: [*folded(say(words, "strong"), width, (Span(f"{rung.standing.glyph} "),), most=4), ()])
+
+
+def _exhibit(item: Exhibit) -> Item:
+    found = item.evidence
+    tone = _TONES[found.verdict]
+    feature = bool(found.chart) and found.chart.get("type") == "distribution" if found.chart else False
+
+    def draw(width: int) -> list[Line]:
+        title = (
+            Span(f"{VERDICT_GLYPHS[found.verdict]} {found.verdict.value}", tone),
+            Span("  "),
+            say(found.subject, "strong"),
+        )
+        lines = [spread(title, (Span(f"E{item.number}", "quiet"),), width)]
+        if found.chart and found.chart.get("type") == "series":
+            lines += plot(found.chart, width, 6 if not found.part_of else 3)
+        if found.chart and feature:
+            lines += [*distribution(found.chart, width, 5), (Span("↵ opens the feature", "quiet"),)]
+        lines += folded(say(found.statement), width)
+        if found.hint:
+            lines += folded(say(found.hint), width, (Span("→ ", "accent"),))
+        lines += _figures(item.measures, width)
+        for source in item.sources:
+            lines += folded(say(f"{source.kind} {source.name}", "quiet"), width, (Span("⌕ ", "quiet"),), most=2)
+        return [*lines, ()]
+
+    return Item(draw, found.id, f"{found.statement} [{found.id}]")
+
+
+def _figures(measures: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    """Name and figure, in as many columns as fit."""
+    cells = [(say(name.replace("_", " "), "quiet"), Span(" "), say(figure)) for name, figure in measures]
+    if not cells:
+        return []
+    widest = max(map(width_of, cells)) + 2
+    columns = max(1, width // widest)
+    return [
+        cut(tuple(span for cell in cells[start : start + columns] for span in fill(cell, widest)), width)
+        for start in range(0, len(cells), columns)
+    ]
+
+
+def _gap(words: str) -> Item:
+    return Item(lambda width: folded(say(words), width, (Span("? ", "warn"),)))

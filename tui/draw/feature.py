@@ -1,0 +1,114 @@
+"""One feature that moved: its distributions, how far beyond chance and habit, and what the model makes of it."""
+
+from triage.incident import Evidence
+from triage.numbers import number, percent, whole_percent, with_interval
+from triage.report.ladder import VERDICT_GLYPHS
+from tui.draw.bars import bar
+from tui.draw.distribution import bins, drawn, kept, legend
+from tui.draw.incident import View
+from tui.draw.lines import Item, Line, Span, cut, fill, folded, heading, say, spread
+
+
+def features(seen: View) -> list[Evidence]:
+    """The evidence that holds a feature's two distributions, the one that costs most first."""
+    found = [item for item in seen.incident.evidence if item.chart and item.chart.get("type") == "distribution"]
+    return sorted(found, key=lambda item: (-abs(item.measure("share_of_drop") or 0.0), -(item.measure("psi") or 0.0)))
+
+
+def name(item: Evidence) -> str:
+    return item.subject or str((item.chart or {}).get("feature") or item.id)
+
+
+def index(seen: View) -> list[Item]:
+    """A line per feature: PSI, and its share of the drop."""
+    return [_entry(item) for item in features(seen)]
+
+
+def distributions(item: Evidence, height: int) -> list[Item]:
+    """The two windows overlaid, as many bins as ``height`` lines hold."""
+    chart = item.chart or {}
+    shown = kept(chart, max(4, height - 3))
+    left_out = len(bins(chart)) - len(shown)
+    return [
+        Item(lambda width: [legend(width), *drawn(shown, width)]),
+        *([_told(f"{left_out + 1} bins are drawn as one", "quiet")] if left_out > 0 else []),
+    ]
+
+
+def reading(item: Evidence) -> list[Item]:
+    """What it means: the statement, the PSI beside chance and habit, what moved most, what the model makes of it."""
+    psi, chance, habit = (item.measure(key) for key in ("psi", "psi_by_chance", "psi_in_healthy_windows"))
+    items = [Item(lambda width: folded(say(item.statement), width, (Span(f"{VERDICT_GLYPHS[item.verdict]} "),)))]
+    if psi is not None:
+        scale = [("now", psi, "now"), ("healthy weeks", habit, "before"), ("by chance", chance, "quiet")]
+        known = [(words, value, tone) for words, value, tone in scale if value is not None]
+        items += [heading("PSI now, in past healthy windows, and by chance"), _scale(known)]
+    moved = sorted(bins(item.chart or {}), key=lambda bin_: -abs(bin_.psi))[:3]
+    if moved:
+        items.append(heading("What moved most"))
+        items += [_told(f"{one.label}: {percent(one.before)} of rows before, {percent(one.now)} now") for one in moved]
+    items.append(heading("What the model makes of it"))
+    share = next((measure for measure in item.measures if measure.name == "share_of_drop"), None)
+    if share is not None and share.value is not None:
+        between = (
+            f" ({whole_percent(share.low)} to {whole_percent(share.high)})"
+            if share.low is not None and share.high is not None
+            else ""
+        )
+        items.append(
+            _told(f"replayed through the champion it explains {whole_percent(share.value)}{between} of the drop")
+        )
+    else:
+        items.append(_told("what it costs was not measured", "warn"))
+    rest = [
+        one
+        for one in item.measures
+        if one.name not in ("psi", "psi_by_chance", "psi_in_healthy_windows", "share_of_drop")
+    ]
+    items += [
+        _told(f"{one.name.replace('_', ' ')} {with_interval(one.value, one.low, one.high, one.unit)}", "quiet")
+        for one in rest
+    ]
+    if item.sources:
+        items.append(heading("From"))
+        for source in item.sources:
+            rows = f", {number(source.rows)} rows" if source.rows is not None else ""
+            window = f", {source.window}" if source.window else ""
+            items.append(_told(f"{source.name}@{source.version}{window}{rows}", "quiet"))
+    return items
+
+
+def _entry(item: Evidence) -> Item:
+    psi, share = item.measure("psi"), item.measure("share_of_drop")
+    told = f"{number(psi, 2)}" if psi is not None else ""
+    cost = whole_percent(share) if share is not None else "?"
+
+    def draw(width: int) -> list[Line]:
+        figures = (*fill((Span(told),), 6, right=True), *fill((Span(cost, "strong"),), 6, right=True))
+        return [spread((Span(f"{VERDICT_GLYPHS[item.verdict]} "), say(name(item))), figures, width)]
+
+    return Item(draw, item.id, item.statement)
+
+
+def _scale(known: list[tuple[str, float, str]]) -> Item:
+    most = max(value for _, value, _ in known) or 1.0
+
+    def draw(width: int) -> list[Line]:
+        return [
+            cut(
+                (
+                    *fill((Span(words),), 14),
+                    *fill((Span(number(value), "strong"),), 9, right=True),
+                    Span(" "),
+                    Span(bar(value / most, max(4, min(40, width - 26))), tone),
+                ),
+                width,
+            )
+            for words, value, tone in known
+        ]
+
+    return Item(draw)
+
+
+def _told(words: str, tone: str = "") -> Item:
+    return Item(lambda width: folded(say(words, tone), width))

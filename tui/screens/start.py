@@ -1,0 +1,179 @@
+"""Starting a run: a form over the models of the catalogue."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Select, Static
+
+from triage.codec import parse_time
+from triage.errors import TriageError, UsageError
+from tui.draw.lines import say
+
+if TYPE_CHECKING:
+    from triage.desk import Desk
+    from tui.app import TriageApp
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the form offers for one catalogue: its models, each with the hours of its incident window."""
+
+    models: dict[str, float]
+    playbooks: tuple[str, ...]
+
+
+class Start(ModalScreen[str | None]):
+    """Returns the incident that was opened, or None."""
+
+    BINDINGS: ClassVar = [Binding("escape", "cancel", "Cancel")]
+
+    def __init__(self, catalog: Path, now: datetime, playbook: str = "") -> None:
+        super().__init__()
+        self._catalog, self._now, self._playbook = catalog, now, playbook
+        self._choice = Choice({}, ())
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog form"):
+            yield Static("Find out why a model got worse", classes="dialog-title")
+            yield Label("Catalogue")
+            yield Input(str(self._catalog), id="catalog", compact=True)
+            yield Label("Model")
+            yield Select[str]([], prompt="reading the catalogue …", id="model", allow_blank=True, compact=True)
+            with Horizontal(classes="pair"):
+                with Vertical():
+                    yield Label("Alert fired at (RFC 3339)")
+                    yield Input(self._now.strftime("%Y-%m-%dT%H:%M:%SZ"), id="at", compact=True)
+                with Vertical():
+                    yield Label("Window before it, hours")
+                    yield Input("", placeholder="the catalogue's", id="hours", type="number", compact=True)
+            yield Label("Playbook")
+            yield Select[str]([], prompt="the one for this alert", id="playbook", allow_blank=True, compact=True)
+            yield Label("What is wrong (optional)")
+            yield Input("", placeholder="conversion fell since this morning", id="said", compact=True)
+            yield Static("", id="fault", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel")
+                yield Button("Start", id="start", variant="primary", disabled=True)
+
+    @property
+    def home_app(self) -> "TriageApp":
+        return cast("TriageApp", self.app)
+
+    def on_mount(self) -> None:
+        self._read()
+
+    @on(Input.Submitted, "#catalog")
+    @on(Input.Blurred, "#catalog")
+    def _catalog_typed(self) -> None:
+        path = Path(self.query_one("#catalog", Input).value).expanduser()
+        if path != self._catalog:
+            self._catalog = path
+            self._read()
+
+    @work(exclusive=True, group="catalogue")
+    async def _read(self) -> None:
+        path = self._catalog
+        start, models = self.query_one("#start", Button), self.query_one("#model", Select)
+        start.disabled = True
+        try:
+            self._choice = await self.home_app.reader.ask_apart(lambda desk: _choice(path))
+        except TriageError as error:
+            models.set_options([])
+            self._complain(error)
+            return
+        self._complain(None)
+        models.set_options([(say(name).text, name) for name in self._choice.models])
+        models.prompt = "choose a model"
+        if len(self._choice.models) == 1:
+            models.value = next(iter(self._choice.models))
+        books = self.query_one("#playbook", Select)
+        books.set_options([(name, name) for name in self._choice.playbooks])
+        if self._playbook in self._choice.playbooks:
+            books.value = self._playbook
+        start.disabled = False
+        models.focus()
+
+    @on(Select.Changed, "#model")
+    def _model_chosen(self, event: Select.Changed) -> None:
+        hours = self._choice.models.get(str(event.value))
+        self.query_one("#hours", Input).placeholder = f"{hours:g}" if hours else "the catalogue's"
+
+    def _complain(self, error: TriageError | None) -> None:
+        self.query_one("#fault", Static).update(f"✗ {say(str(error)).text}" if error else "")
+
+    @on(Button.Pressed, "#start")
+    def _start(self) -> None:
+        self._receive()
+
+    @work(exclusive=True, group="receive")
+    async def _receive(self) -> None:
+        button = self.query_one("#start", Button)
+        button.disabled = True
+        model, playbook = (self.query_one(f"#{name}", Select).value for name in ("model", "playbook"))
+        at, hours, said = (self.query_one(f"#{name}", Input).value for name in ("at", "hours", "said"))
+        path = self._catalog
+        try:
+            if not isinstance(model, str):
+                raise UsageError("no model is chosen", hint="choose one of the catalogue's models")
+            fired = _time(at)
+            length = _hours(hours)
+            book = playbook if isinstance(playbook, str) else None
+            opened = await self.home_app.reader.ask_apart(
+                lambda desk: _open(desk, path, model, fired, length, book, said)
+            )
+        except TriageError as error:
+            self._complain(error)
+            button.disabled = False
+            return
+        self.dismiss(opened)
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+def _choice(path: Path) -> Choice:
+    from triage.cli.common import load_catalog
+    from triage.playbook import shipped
+
+    catalog = load_catalog(path)
+    hours = {name: model.windows.incident.total_seconds() / 3600 for name, model in catalog.models.items()}
+    folders = (shipped(), catalog.folder / "playbooks")
+    names = {file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.yaml")}
+    return Choice(hours, tuple(sorted(names)))
+
+
+def _open(
+    desk: "Desk", path: Path, model: str, fired: datetime, hours: float | None, playbook: str | None, said: str
+) -> str:
+    from triage.cli.common import load_catalog
+    from triage.incident import Alert, Window
+
+    catalog = load_catalog(path)
+    window = Window(fired - timedelta(hours=hours), fired) if hours else None
+    alert = Alert(name="ModelQualityDrop", model=model, starts_at=fired, summary=said, origin="the app")
+    return desk.receive(alert, catalog, playbook=playbook, window=window).incident
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text.strip())
+    except ValueError:
+        raise UsageError(f"'{text}' is no time with a zone", hint="write it like 2026-11-04T00:00:00Z") from None
+
+
+def _hours(text: str) -> float | None:
+    try:
+        hours = float(text) if text.strip() else None
+    except ValueError:
+        hours = -1.0
+    if hours is not None and not 0 < hours <= 24 * 366:
+        raise UsageError(f"'{text}' is no window's length", hint="write hours, such as 48")
+    return hours

@@ -1,0 +1,1 @@
+"""The two widgets that every screen is made of."""
