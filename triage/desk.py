@@ -1,17 +1,20 @@
-"""All that a front end may call: receive, advance, resume, list, show, verify."""
+"""All that a front end may call: receive, advance, approve, reject, abort, list, show, verify."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from triage.errors import JournalError, NotFound
+from triage.errors import JournalError, NotFound, Refused
 from triage.journal import LEASE_LENGTH, Chain, Entry, Journal, Lease, Summary
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from triage.catalog import Catalog
-    from triage.incident import Alert, Event, Incident, Window
+    from triage.incident import Alert, Event, Incident, Plan, Window
     from triage.playbook import Playbook
     from triage.ports import Clock
     from triage.step import Ports
@@ -98,15 +101,102 @@ class Desk:
 
         Raises LeaseHeld while another process does.
         """
-        from triage.catalog import Catalog
         from triage.playbook import Playbook
 
         before = self.journal.read(incident)
         self.journal.verify(incident)
         playbook = Playbook.parse(self.journal.document(before.playbook_digest), f"{before.playbook}.yaml")
-        catalog = Catalog.restore(self.journal.document(before.catalog_digest))
+        catalog = self._catalog(before)
         with self._leased(incident) as lease:
             return self._work(incident, lease, playbook, catalog, self._connect(catalog), progress)
+
+    def approve(
+        self, incident: str, plan: str, by: str, *, account: str = "", ttl: "timedelta | None" = None
+    ) -> "Incident":
+        """Let the change of exactly this ``plan`` (its digest, or 12 digits or more) happen, once, within ``ttl``.
+
+        ``by`` is the approver's name, ``account`` where it was said. Raises Refused for another plan than the current
+        one, for the requester where the catalogue asks for somebody else, and while no gate waits.
+        """
+        from triage.approval import names_plan, same_person, short_digest
+        from triage.incident import Approval, State
+
+        found, current = self._plan(incident)
+        if not names_plan(plan, current.digest):
+            raise Refused(
+                f"{incident}: the plan is {short_digest(current.digest)} now, not {plan}",
+                hint=f"read it again with 'triage show {incident}'",
+            )
+        policy = self._catalog(found).model(found.model).approval
+        if policy.four_eyes and same_person(by, found.alert.requested_by):
+            raise Refused(
+                f"{by} asked for {incident}, and the catalogue wants another person to approve it (four_eyes)",
+                hint="let a colleague type the command",
+            )
+        if found.state is not State.WAITING_FOR_APPROVAL:
+            raise Refused(
+                f"{incident} does not wait for an approval: {found.state_reason or found.state}",
+                hint=f"'triage show {incident}' says where it stands",
+            )
+        now = self._clock.now()
+        approval = Approval(current.digest, by, now, now + min(ttl or policy.ttl, policy.ttl), account)
+        self.journal.append(incident, [Entry("approved", {"approval": approval})])
+        return self.journal.read(incident)
+
+    def reject(self, incident: str, reason: str, by: str, *, account: str = "") -> "Incident":
+        """Say no to the current plan for good; an approval that was given to it is void. Raises Refused."""
+        from triage.incident import Rejection, State
+
+        _, current = self._plan(incident)
+        rejection = Rejection(current.digest, by, self._clock.now(), reason, account)
+        state = {"state": State.NEEDS_PERSON, "reason": f"rejected by {by}: {reason}"}
+        self.journal.append(incident, [Entry("rejected", {"rejection": rejection}), Entry("state_changed", state)])
+        return self.journal.read(incident)
+
+    def abort(self, incident: str, reason: str, by: str) -> "Incident":
+        """End ``incident`` for good, also while a step of it runs: a job that runs is cancelled. Raises Refused."""
+        from triage.incident import State
+
+        found = self.journal.read(incident)
+        if found.state is State.CLOSED:
+            raise Refused(f"{incident} is closed already", hint=f"'triage show {incident}' says how it ended")
+        state = {"state": State.ABORTED, "reason": f"aborted by {by}: {reason}"}
+        self.journal.append(incident, [Entry("state_changed", state)])
+        return self.journal.read(incident)
+
+    def _plan(self, incident: str) -> "tuple[Incident, Plan]":
+        """An incident with a plan that may still be decided on. Raises Refused."""
+        from triage.incident import State
+
+        self.journal.verify(incident)
+        found = self.journal.read(incident)
+        if found.state is State.ABORTED:
+            raise Refused(f"{incident} was aborted: {found.state_reason}", hint="start a new run")
+        if found.plan is None:
+            raise Refused(f"{incident} has no plan yet", hint=f"'triage resume {incident}' goes on with it")
+        if found.rejection is not None:
+            raise Refused(
+                f"the plan of {incident} was rejected by {found.rejection.by}: {found.rejection.reason}",
+                hint="start a new run for a new plan",
+            )
+        return found, found.plan
+
+    def _catalog(self, incident: "Incident") -> "Catalog":
+        from triage.catalog import Catalog
+
+        return Catalog.restore(self.journal.document(incident.catalog_digest))
+
+    def _stopped(self, incident: str) -> bool:
+        """Whether ``incident`` was aborted, asked from any thread."""
+        from triage.incident import State
+
+        with suppress(JournalError):
+            journal = Journal(self.journal.path, self._clock)
+            try:
+                return journal.read(incident).state is State.ABORTED
+            finally:
+                journal.close()
+        return False
 
     def _work(
         self,
@@ -121,10 +211,12 @@ class Desk:
         from triage.scope import Scope
 
         scope = Scope()
+        stopped = partial(self._stopped, incident_id)
         while True:
             incident = self.journal.read(incident_id)
             now = self._clock.now()
-            match engine.next_move(incident, playbook, now):
+            four_eyes = catalog.model(incident.model).approval.four_eyes
+            match engine.next_move(incident, playbook, now, four_eyes=four_eyes):
                 case engine.Settle(state, reason):
                     if (state, reason) != (incident.state, incident.state_reason):
                         entry = Entry("state_changed", {"state": state, "reason": reason})
@@ -139,7 +231,8 @@ class Desk:
                 case engine.Run() as move:
                     progress(move.step.title or move.step.id)
                     self.journal.append(incident_id, [engine.begin(move, incident)], lease)
-                    ctx = engine.context(move, incident, playbook, catalog, ports, scope, progress)
+                    incident = self.journal.read(incident_id)  # an abort may have come first
+                    ctx = engine.context(move, incident, playbook, catalog, ports, scope, progress, stopped)
                     entries = engine.perform(move, ctx, now=self._clock.now)
                     self.journal.append(incident_id, entries, lease)
 

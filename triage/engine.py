@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+from triage.approval import objection
 from triage.codec import encode
 from triage.diagnosis.plan import LEAST_CONFIDENCE
 from triage.errors import Refused, SourceUnavailable, StepFailed, TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Incident, Outcome, State, StepRecord, Verdict
 from triage.journal import Entry
-from triage.playbook import Playbook, StepSpec
+from triage.playbook import GATE, Playbook, StepSpec
 from triage.scope import Scope
-from triage.step import Context, Findings, Ports, Step, load, seeded
+from triage.step import LEFT_FOR_A_PERSON, Context, Findings, Ports, Step, load, seeded
 
 if TYPE_CHECKING:
     from triage.catalog import Catalog
@@ -56,11 +57,12 @@ class Settle:
 Move: TypeAlias = Run | Skip | Wait | Settle
 
 
-def next_move(incident: Incident, playbook: Playbook, now: datetime) -> Move:
-    """What to do next, from what is known; performs nothing."""
+def next_move(incident: Incident, playbook: Playbook, now: datetime, *, four_eyes: bool = False) -> Move:
+    """What to do next, from what is known; performs nothing. At a gate that nobody opened other steps still go on."""
     if incident.state in FINISHED:
         return Settle(incident.state, incident.state_reason)
     waiting: Wait | None = None
+    closed: Settle | None = None
     for step in playbook.steps:
         record = incident.steps.get(step.id)
         if record is not None and record.settled:
@@ -77,17 +79,25 @@ def next_move(incident: Incident, playbook: Playbook, now: datetime) -> Move:
         unmet = next((check for check in step.when if not check.holds(incident)), None)
         if unmet is not None:
             return Skip(step, f"{unmet.check} does not hold")
+        if step.uses == GATE and (reason := objection(incident, now, four_eyes=four_eyes)):
+            rejected = incident.rejection is not None or incident.plan is None
+            closed = closed or Settle(State.NEEDS_PERSON if rejected else State.WAITING_FOR_APPROVAL, reason)
+            continue
         if record is None or record.started_at is None:
             return Run(step, attempt=1)
         if record.retry_at is not None and record.started_at <= now < record.retry_at:
             waiting = waiting or Wait(record.retry_at, f"{step.id}: {record.reason}")
             continue  # a time before the attempt itself means a clock that was set back; nobody waits for that
         return Run(step, attempt=record.attempts + 1, probe=load(step.uses).effect is Effect.CHANGE)
-    return waiting or _verdict(incident)
+    return waiting or closed or _verdict(incident, playbook)
 
 
-def _verdict(incident: Incident) -> Settle:
-    """Where an incident stands once every step is settled."""
+def _verdict(incident: Incident, playbook: Playbook) -> Settle:
+    """Where an incident stands once every step is settled; a step may have put out what is left for a person."""
+    for step in reversed(playbook.steps):
+        record = incident.steps.get(step.id)
+        if record is not None and (left := record.outputs.get(LEFT_FOR_A_PERSON)):
+            return Settle(State.NEEDS_PERSON, str(left))
     if incident.plan is not None and any(action.effect is Effect.CHANGE for action in incident.plan.actions):
         return Settle(State.NEEDS_PERSON, incident.plan.summary)
     undone = next((record for record in incident.steps.values() if _left_open(record)), None)
@@ -118,10 +128,8 @@ def _measured(item: Evidence) -> bool:
 
 def begin(move: Run, incident: Incident) -> Entry:
     """The intent, to be on disk before anything happens."""
-    return Entry(
-        "step_started",
-        {"step": move.step.id, "uses": move.step.uses, "attempt": move.attempt, "key": key(move, incident)},
-    )
+    started = {"step": move.step.id, "uses": move.step.uses, "attempt": move.attempt, "key": key(move, incident)}
+    return Entry("step_started", {**started, "gated": True} if _is_gated(move) else started)
 
 
 def key(move: Run, incident: Incident) -> str:
@@ -137,6 +145,7 @@ def context(
     ports: Ports,
     scope: Scope,
     progress: Callable[[str], None],
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Context:
     """What the step of ``move`` is given; its randomness follows from the step, so that a run repeats."""
     return Context(
@@ -150,6 +159,7 @@ def context(
         scope=scope,
         rng=seeded(move.step.id),
         progress=progress,
+        stopped=stopped,
     )
 
 
@@ -157,6 +167,8 @@ def perform(move: Run, ctx: Context, *, now: Callable[[], datetime]) -> tuple[En
     """Run the step of ``move`` and say in events how it ended. Never raises for what a step does wrong."""
     step = load(move.step.uses)
     try:
+        if _is_gated(move):
+            permit(ctx, now())
         findings = _within(move.step.timeout, lambda: _effect(move, step, ctx), name=move.step.id)
     except Unmeasurable as error:
         missing = _unmeasured(move.step.id, step, error.message, error.hint)
@@ -177,6 +189,35 @@ def perform(move: Run, ctx: Context, *, now: Callable[[], datetime]) -> tuple[En
         )
         return _failed(move, step, StepFailed(fault, hint="please report it"), now(), again=False)
     return _ended(move, Outcome.DONE, findings=findings)
+
+
+def _is_gated(move: Run) -> bool:
+    step = load(move.step.uses)
+    return step.effect is Effect.CHANGE and step.gated
+
+
+def permit(ctx: Context, now: datetime) -> None:
+    """The first law, at the last moment: whatever a playbook says, a gated change needs an approval that holds now.
+
+    Raises Refused unless it is bound to this plan, in time, not used by another step, by another person where the
+    catalogue asks for one, and the champion is still the one it was given for.
+    """
+    incident = ctx.incident
+    if incident.state is State.ABORTED:
+        raise Refused(f"{incident.id} was aborted", hint="nothing more is done here")
+    reason = objection(incident, now, four_eyes=ctx.model.approval.four_eyes, step=ctx.step)
+    if reason:
+        raise Refused(
+            f"'{ctx.step}' changes something and is not approved: {reason}",
+            hint=f"'triage approve {incident.id}' shows the plan and asks",
+        )
+    assert incident.plan is not None  # no plan is an objection
+    champion = ctx.ports.registry.champion(ctx.model.registered_model, ctx.model.alias).version
+    if champion != incident.plan.champion:
+        raise Refused(
+            f"the plan was approved while '{ctx.model.alias}' was version {incident.plan.champion}, now {champion} is",
+            hint="find out who moved the alias, then start a new run",
+        )
 
 
 def _effect(move: Run, step: Step, ctx: Context) -> Findings:

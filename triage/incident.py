@@ -219,7 +219,10 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do: what it changes, why, how far it reaches, and how it is undone."""
+    """One thing to do: what it changes, why, how far it reaches, and how it is undone.
+
+    Without ``reaches_users`` it changes nothing that is served, so that its end is no mitigation.
+    """
 
     step: str
     title: str
@@ -233,6 +236,7 @@ class Action:
     risk: str = ""
     undo: str = ""
     stops_if: str = ""
+    reaches_users: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,20 +247,40 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The safe next steps. ``digest`` binds an approval to these actions on this evidence."""
+    """The safe next steps. ``digest`` binds an approval to these actions on this evidence and this ``champion``."""
 
     summary: str
     actions: tuple[Action, ...]
     not_chosen: tuple[Alternative, ...] = ()
     digest: str = ""
+    champion: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
+    """One person's yes to one plan: good for one gated step, until ``until``.
+
+    ``by`` is the name that was given, ``account`` the operating system's user and host it came from; ``used_by`` is
+    the step that has used it up.
+    """
+
     plan_digest: str
     by: str
     at: datetime
     until: datetime
+    account: str = ""
+    used_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One person's no to one plan."""
+
+    plan_digest: str
+    by: str
+    at: datetime
+    reason: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +294,7 @@ class Alert:
     labels: Mapping[str, str] = field(default_factory=dict)
     fingerprint: str = ""
     origin: str = "command line"
+    requested_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +357,7 @@ class Incident:
     diagnosis: Diagnosis | None = None
     plan: Plan | None = None
     approval: Approval | None = None
+    rejection: Rejection | None = None
     head: str = ""
     length: int = 0
 
@@ -380,6 +406,9 @@ def _step(incident: Incident, event: Event, **changes: Any) -> Incident:
 
 
 def _step_started(incident: Incident, event: Event) -> Incident:
+    unused = incident.approval is not None and not incident.approval.used_by
+    if event.data.get("gated") and incident.approval is not None and unused and event.at < incident.approval.until:
+        incident = replace(incident, approval=replace(incident.approval, used_by=event.data["step"]))
     return _step(
         incident,
         event,
@@ -404,6 +433,8 @@ def _step_finished(incident: Incident, event: Event) -> Incident:
     )
     found = tuple(decode(Evidence, item) for item in data.get("evidence", ()))
     fresh = {item.id for item in found}
+    if found and incident.approval is not None and not incident.approval.used_by:
+        incident = replace(incident, approval=None)  # it was given to other evidence
     return replace(incident, evidence=(*(item for item in incident.evidence if item.id not in fresh), *found))
 
 
@@ -412,7 +443,7 @@ def _diagnosed(incident: Incident, event: Event) -> Incident:
 
 
 def _planned(incident: Incident, event: Event) -> Incident:
-    return replace(incident, plan=decode(Plan, event.data["plan"]), approval=None)
+    return replace(incident, plan=decode(Plan, event.data["plan"]), approval=None, rejection=None)
 
 
 def _step_will_retry(incident: Incident, event: Event) -> Incident:
@@ -424,11 +455,23 @@ def _step_skipped(incident: Incident, event: Event) -> Incident:
 
 
 def _state(incident: Incident, event: Event) -> Incident:
+    if incident.state is State.ABORTED:
+        return incident  # abort always wins, also over an executor that had not seen it yet
     return replace(incident, state=State(event.data["state"]), state_reason=event.data.get("reason", ""))
 
 
 def _approved(incident: Incident, event: Event) -> Incident:
-    return replace(incident, approval=decode(Approval, event.data["approval"]))
+    approval = decode(Approval, event.data["approval"])
+    if incident.plan is None or approval.plan_digest != incident.plan.digest or incident.rejection is not None:
+        return incident  # it was given to another plan
+    return replace(incident, approval=approval)
+
+
+def _rejected(incident: Incident, event: Event) -> Incident:
+    rejection = decode(Rejection, event.data["rejection"])
+    if incident.plan is None or rejection.plan_digest != incident.plan.digest:
+        return incident
+    return replace(incident, rejection=rejection, approval=None)
 
 
 def _unread(incident: Incident, event: Event) -> Incident:
@@ -444,4 +487,5 @@ _READERS = {
     "planned": _planned,
     "state_changed": _state,
     "approved": _approved,
+    "rejected": _rejected,
 }

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from triage.incident import Source, Window
 
@@ -106,6 +107,43 @@ class Predictor(Protocol):
 
     def predict(self, rows: "pd.DataFrame") -> "np.ndarray":
         """Scores, shape (n,): probability of the positive class, or the predicted value. Raises Unmeasurable."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """What to train, by name: ``document`` (JSON values) says which datasets, versions and window; no path in it.
+
+    ``key`` names the job for good: the same key is the same job, whoever asks and however often.
+    """
+
+    key: str
+    command: tuple[str, ...]
+    folder: Path
+    document: Mapping[str, Any]
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """``exit_code`` is None while the job runs, and where it ended without a word (``lost``). ``log`` is its tail."""
+
+    running: bool
+    exit_code: int | None = None
+    lost: bool = False
+    log: str = ""
+
+
+class Trainer(Protocol):
+    """Runs training jobs that outlive the executor which started them."""
+
+    def start(self, job: TrainingJob) -> None:
+        """Start ``job`` unless it runs already; a job that ended starts afresh. Raises StepFailed."""
+
+    def state(self, key: str) -> TrainingState | None:
+        """How the job called ``key`` stands, or None where it was never started."""
+
+    def cancel(self, key: str) -> None:
+        """End the job and everything it started, if it runs."""
 
 
 class Registry(Protocol):

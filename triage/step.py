@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from triage.errors import NotFound, Unmeasurable, near
 from triage.incident import CauseKind, Diagnosis, Effect, Evidence, Incident, Plan
-from triage.ports import Clock, Metrics, Registry, Windows
+from triage.ports import Clock, Metrics, Registry, Trainer, Windows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
     from triage.catalog import Catalog, Model
     from triage.scope import Scope
+
+
+LEFT_FOR_A_PERSON = "left_for_a_person"
+"""The output of a step that says what remains to be done by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,15 @@ class Ports:
     windows: Windows
     registry: Registry
     clock: Clock
+    trainer: Trainer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a step is given. ``key`` is its idempotency key: the same for every attempt at the same step."""
+    """What a step is given. ``key`` is its idempotency key: the same for every attempt at the same step.
+
+    ``stopped`` says whether the incident was aborted meanwhile; a step that takes long asks it often.
+    """
 
     incident: Incident
     step: str
@@ -55,6 +63,7 @@ class Context:
     scope: "Scope"
     rng: "np.random.Generator"
     progress: Callable[[str], None]
+    stopped: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)

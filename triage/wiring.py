@@ -32,6 +32,7 @@ def connect(catalog: "Catalog") -> "Ports":
     """Adapters for everything ``catalog`` names. Nothing is contacted yet."""
     from triage.adapters.mlflow_registry import MlflowRegistry
     from triage.adapters.parquet import ParquetWindows
+    from triage.adapters.trainer_command import CommandTrainer
     from triage.step import Ports
 
     return Ports(
@@ -39,6 +40,7 @@ def connect(catalog: "Catalog") -> "Ports":
         windows=ParquetWindows(catalog.datasets),
         registry=MlflowRegistry(catalog.registry),
         clock=SystemClock(),
+        trainer=CommandTrainer(home() / "jobs"),
     )
 
 

@@ -7,9 +7,20 @@ snapshotted into a journal.
 from triage.catalog.catalog import Catalog, json_schema
 from triage.catalog.connections import Auth, Prometheus, RegistryAddress
 from triage.catalog.fields import Duration, PositiveDuration, Secret
-from triage.catalog.model import Dataset, Direction, FeatureType, Kpi, LevelKind, Model, PerRow, ServiceLevel, Task
+from triage.catalog.model import (
+    Dataset,
+    Direction,
+    FeatureType,
+    Kpi,
+    LevelKind,
+    Model,
+    PerRow,
+    ServiceLevel,
+    Task,
+    Training,
+)
 
 __all__ = [
     "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Kpi", "LevelKind", "Model", "PerRow",
-    "PositiveDuration", "Prometheus", "RegistryAddress", "Secret", "ServiceLevel", "Task", "json_schema",
+    "PositiveDuration", "Prometheus", "RegistryAddress", "Secret", "ServiceLevel", "Task", "Training", "json_schema",
 ]  # fmt: skip

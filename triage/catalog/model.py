@@ -135,6 +135,42 @@ class Feature(Part):
     """The table or service it comes from; broken features of one source are one cause."""
 
 
+class Training(Part):
+    """How a challenger is trained: a command, run where the catalogue is; it reads the job that $TRIAGE_JOB names."""
+
+    command: tuple[Name, ...] = Field(min_length=1)
+    """Program and arguments. `python` is the interpreter that runs triage."""
+    days: int = Field(7, ge=1, le=3650)
+    """Length of the training window, which ends where the hold-out begins."""
+    holdout: PositiveDuration = timedelta(hours=24)
+    """The newest part of the incident window: never given to the job, so that the comparison is fair."""
+    timeout: PositiveDuration = timedelta(hours=1)
+    min_labelled: int = Field(5_000, ge=1)
+    """Labelled rows of the window below which training is refused."""
+
+
+class Comparison(Part):
+    """How much worse the challenger may be, as a fraction of the champion's loss. Log-loss for classes, RMSE else."""
+
+    incident_margin: float = 0.0
+    """In the hold-out of the incident window; below zero asks for a gain."""
+    healthy_margin: float = Field(0.05, ge=0)
+    """In the healthy span, before the rows it was trained on."""
+    segment_margin: float = Field(0.1, ge=0)
+    """In each segment."""
+    min_rows: int = Field(200, ge=20)
+    """Segments with fewer labelled rows are named, and not judged."""
+
+
+class ApprovalPolicy(Part):
+    """Who may approve a change."""
+
+    four_eyes: bool = False
+    """Whether the approver must be another person than the requester."""
+    ttl: PositiveDuration = timedelta(hours=4)
+    """How long an approval holds at most."""
+
+
 class Model(Part):
     """One model on call."""
 
@@ -156,6 +192,9 @@ class Model(Part):
     reference: Rows | None = None
     """Rows recomputed by the feature pipeline, to compare with what was served."""
     windows: Windows = Windows()
+    training: Training | None = None
+    comparison: Comparison = Comparison()
+    approval: ApprovalPolicy = ApprovalPolicy()
     features: dict[str, Feature] = Field(default_factory=dict)
     leave_out: tuple[str, ...] = ()
     """Columns that are no features, or that always drift: ids, times."""

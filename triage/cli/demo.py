@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from triage.cli.approvals import user
 from triage.cli.common import json_flag, program
 from triage.cli.incidents import open_desk, write_whole
 from triage.cli.output import progress, say
@@ -11,6 +12,7 @@ from triage.errors import UsageError
 
 if TYPE_CHECKING:
     from triage.desk import Desk
+    from triage.incident import Incident
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -66,6 +68,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         starts_at=world.alert_starts_at,
         summary=world.alert_summary,
         origin=f"triage demo {arguments.world}",
+        requested_by=user(),
     )
     receipt = desk.receive(alert, Catalog.load(world.catalog_path))
     desk.advance(receipt.incident, progress)
@@ -82,7 +85,18 @@ def _show(desk: "Desk", incident: str, arguments: argparse.Namespace) -> int:
         print(desk.report(incident, "json"))
         say(f"incident {incident}, report {report}")
     else:
-        next_command = f"{program()} show {incident}"
+        next_command = _next(desk.incident(incident))
         print(desk.summary(incident, colour=sys.stdout.isatty(), next_command=next_command))
         print(f"Report\n  {report}")
     return 0
+
+
+def _next(incident: "Incident") -> str:
+    """The command to type after the rehearsal, as it is."""
+    from triage.approval import short_digest
+    from triage.incident import State
+
+    if incident.state is State.WAITING_FOR_APPROVAL and incident.plan is not None:
+        approve = f"{program()} approve {incident.id} --plan {short_digest(incident.plan.digest)}"
+        return f"{approve} && {program()} resume {incident.id}"
+    return f"{program()} show {incident.id}"

@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from triage.cli.approvals import user
 from triage.cli.common import catalog_flag, json_flag, load_catalog
 from triage.cli.incidents import chosen, open_desk
 from triage.cli.output import progress, say
@@ -41,7 +42,9 @@ def _run(arguments: argparse.Namespace) -> int:
     catalog = load_catalog(arguments.catalog)
     desk = open_desk()
     at = arguments.at or (arguments.window.end if arguments.window else datetime.now(UTC))
-    alert = Alert(name=arguments.alert, model=arguments.model, starts_at=at, summary=arguments.summary)
+    alert = Alert(
+        name=arguments.alert, model=arguments.model, starts_at=at, summary=arguments.summary, requested_by=user()
+    )
     receipt = desk.receive(alert, catalog, playbook=arguments.playbook, window=arguments.window)
     say(f"incident {receipt.incident}")
     return advance(desk, receipt.incident, as_document=arguments.json)

@@ -16,7 +16,7 @@ def plan(diagnosis: Diagnosis, model: str, champion: str, evidence: Sequence[Evi
     ``champion`` names the version that serves now. The digest binds an approval to these actions, this evidence and
     that version.
     """
-    drafted = _draft(diagnosis, model, champion)
+    drafted = replace(_draft(diagnosis, model, champion), champion=champion)
     return replace(drafted, digest=digest([drafted, [item.id for item in evidence], [*evidence], champion]))
 
 
@@ -61,8 +61,9 @@ def _retrain(cause: Cause, model: str, champion: str) -> Plan:
                 blast_radius="none: no traffic",
                 expected_gain="up to the cause's share of the drop",
                 risk="too few fresh labels; the comparison would show it",
-                undo="delete the challenger version",
-                stops_if="the training data of the window is incomplete",
+                undo="the challenger is tagged as abandoned; nothing serves it",
+                stops_if="too few labels have arrived, or the training job keeps no promise",
+                reaches_users=False,
             ),
             Action(
                 "shadow",
@@ -75,6 +76,7 @@ def _retrain(cause: Cause, model: str, champion: str) -> Plan:
                 risk="load on the model servers",
                 undo="stop mirroring",
                 stops_if="the champion's latency or errors rise",
+                reaches_users=False,
             ),
             Action(
                 "canary",

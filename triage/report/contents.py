@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from triage.approval import short_digest
 from triage.codec import canonical
 from triage.incident import (
     Action,
@@ -386,4 +387,6 @@ def _next_command(incident: Incident) -> str:
     name = shlex.quote(incident.id)
     if incident.state in (State.OPEN, State.FAILED):
         return f"triage resume {name}"
+    if incident.state is State.WAITING_FOR_APPROVAL and incident.plan is not None:
+        return f"triage approve {name} --plan {short_digest(incident.plan.digest)}"
     return f"triage report {name} --format html"

@@ -101,8 +101,9 @@ def _milestone(
 
 
 def _mitigated_at(incident: Incident) -> datetime | None:
-    """When the first change of the plan was done."""
-    changes = {action.step for action in incident.plan.actions if action.effect == "change"} if incident.plan else set()
+    """When the first change of the plan that reaches users was done."""
+    actions = incident.plan.actions if incident.plan else ()
+    changes = {action.step for action in actions if action.effect == "change" and action.reaches_users}
     done = [
         step.finished_at
         for step in incident.steps.values()
@@ -197,6 +198,11 @@ def _approved(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[s
     return f"Plan {str(approval['plan_digest'])[:19]} approved by {approval['by']}", ()
 
 
+def _rejected(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    rejection = data["rejection"]
+    return f"Plan {str(rejection['plan_digest'])[:19]} rejected by {rejection['by']}: {rejection['reason']}", ()
+
+
 def _because(data: Mapping[str, Any]) -> str:
     return f": {data['reason']}" if data.get("reason") else ""
 
@@ -210,4 +216,5 @@ _TOLD = {
     "step_skipped": _skipped,
     "state_changed": _state_changed,
     "approved": _approved,
+    "rejected": _rejected,
 }

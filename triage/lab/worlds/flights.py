@@ -161,6 +161,18 @@ def _catalog(recorded: Recorded) -> dict[str, Any]:
         baseline={"dataset": "training"},
         # 18 and 19 April were bad too: healthy are the two weeks that end before them.
         windows={"incident": "5d", "healthy": "14d", "gap": "4d"},
+        training={
+            "command": [
+                "python",
+                "-m",
+                "triage.lab.worlds.train",
+                "--trees",
+                str(_TREES),
+                "--rare",
+                str(_RARE_FLIGHTS),
+            ],
+            "days": 7,
+        },
         leave_out=["flight_id", "served_at", *CALENDAR],
     )
 

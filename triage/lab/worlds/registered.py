@@ -56,7 +56,6 @@ class Trained:
 def register(folder: Path, name: str, versions: Sequence[Trained]) -> None:
     """Register ``versions`` of ``name``, oldest first, in ``folder/mlflow.db``; the last becomes the champion."""
     import mlflow
-    from sklearn import __version__ as sklearn_version
 
     uri = f"sqlite:///{folder / DATABASE}"
     artifacts = folder / _ARTIFACTS
@@ -77,18 +76,9 @@ def register(folder: Path, name: str, versions: Sequence[Trained]) -> None:
                 warnings.filterwarnings("ignore", message="(?s).*integer column", category=UserWarning)
                 signature = mlflow.models.infer_signature(example, trained.estimator.predict_proba(example)[:, 1])
             with mlflow.start_run(experiment_id=experiment, run_name=f"{name}-{trained.made_at:%Y-%m-%d}") as run:
-                mlflow.log_params(trained.params)
-                mlflow.log_metrics(trained.metrics)
-                model = mlflow.sklearn.log_model(
-                    trained.estimator,
-                    name="model",
-                    signature=signature,
-                    pip_requirements=[f"scikit-learn=={sklearn_version}"],
-                    pyfunc_predict_fn="predict_proba",
-                    skops_trusted_types=list(_TRUSTED_TYPES),
-                )
+                model_uri = log_trained(trained, signature)
             client.create_model_version(
-                name, model.model_uri, run_id=run.info.run_id, description=trained.description, await_creation_for=0
+                name, model_uri, run_id=run.info.run_id, description=trained.description, await_creation_for=0
             )
             runs.append(run.info.run_id)
         client.set_registered_model_alias(name, ALIAS, str(len(versions)))
@@ -97,6 +87,24 @@ def register(folder: Path, name: str, versions: Sequence[Trained]) -> None:
         mlflow.set_registry_uri(before[1])
         logger.setLevel(level)
     _backdate(folder / DATABASE, runs, [trained.made_at for trained in versions])
+
+
+def log_trained(trained: Trained, signature: Any) -> str:
+    """Log parameters, metrics and the model to the run that is active; returns the model's URI."""
+    import mlflow
+    from sklearn import __version__ as sklearn_version
+
+    mlflow.log_params(trained.params)
+    mlflow.log_metrics(trained.metrics)
+    model = mlflow.sklearn.log_model(
+        trained.estimator,
+        name="model",
+        signature=signature,
+        pip_requirements=[f"scikit-learn=={sklearn_version}"],
+        pyfunc_predict_fn="predict_proba",
+        skops_trusted_types=list(_TRUSTED_TYPES),
+    )
+    return model.model_uri
 
 
 def move(workshop: Path, home: Path) -> None:

@@ -171,5 +171,9 @@ def _catalog(recorded: Recorded) -> dict[str, Any]:
         labels={"dataset": "conversions", "column": "converted", "delay": "2h"},
         baseline={"dataset": "training"},
         windows={"incident": "48h", "healthy": f"{HEALTHY_DAYS}d"},
+        training={
+            "command": ["python", "-m", "triage.lab.worlds.train", "--trees", "60", "--rare", "0.008"],
+            "days": 7,
+        },
         leave_out=["impression_id", "served_at", *CALENDAR],
     )

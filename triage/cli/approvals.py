@@ -1,0 +1,145 @@
+"""triage approve | reject | abort: what a person says to a plan."""
+
+import argparse
+import getpass
+import socket
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from triage.cli.common import json_flag
+from triage.cli.incidents import chosen, open_desk
+from triage.cli.output import say
+from triage.errors import Refused, UsageError
+from triage.plain import visible
+
+if TYPE_CHECKING:
+    from triage.incident import Incident
+
+
+def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
+    command = _command(commands, "approve", "let a plan's change happen, once", reason=False)
+    command.add_argument("--ttl", type=_duration, metavar="4h", help="how long it holds (at most the catalogue's)")
+    command.add_argument("--plan", metavar="DIGEST", help="the plan that is meant, by its first 12 digits or more")
+    command.add_argument("--yes", action="store_true", help="approve the plan shown without being asked for its digest")
+    command.set_defaults(run=_approve)
+    command = _command(commands, "reject", "say no to a plan", reason=True)
+    command.set_defaults(run=_reject)
+    command = _command(commands, "abort", "end an incident, also while a step of it runs", reason=True)
+    command.set_defaults(run=_abort)
+
+
+def _command(
+    commands: "argparse._SubParsersAction[Any]", name: str, words: str, *, reason: bool
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=words)
+    command.add_argument("incident", nargs="?", metavar="ID", help="the incident (default: the newest)")
+    command.add_argument("--by", type=_name, metavar="NAME", help="who says so (default: this account's user)")
+    if reason:
+        command.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    json_flag(command)
+    return command
+
+
+def user() -> str:
+    """The name of the user who runs this process."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an id without a name
+        import os
+
+        return f"uid {os.getuid()}"
+
+
+def account() -> str:
+    """Where a decision was typed: user and host, as the operating system says."""
+    return f"{user()}@{socket.gethostname()}"
+
+
+def _approve(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    incident = desk.incident(chosen(desk, arguments))
+    if incident.plan is None:
+        raise Refused(f"{incident.id} has no plan yet", hint=f"'triage resume {incident.id}' goes on with it")
+    plan = arguments.plan
+    if plan is None:
+        _show(incident)
+        plan = _asked(incident.id, incident.plan.digest, yes=arguments.yes)
+    approved = desk.approve(incident.id, plan, arguments.by or user(), account=account(), ttl=arguments.ttl)
+    assert approved.approval is not None
+    if arguments.json:
+        from triage.cli.output import as_json
+
+        as_json(approved.approval)
+    until = f"{approved.approval.until:%Y-%m-%d %H:%M} UTC"
+    say(f"{incident.id}: plan approved by {approved.approval.by} until {until}; next: triage resume {incident.id}")
+    return 0
+
+
+def _show(incident: "Incident") -> None:
+    """The plan, on stderr: what changes, how far it reaches, how it is undone."""
+    plan = incident.plan
+    assert plan is not None
+    say(f"{incident.id}: {plan.summary}")
+    for place, action in enumerate(plan.actions, 1):
+        say(f"  {place}  {action.title}: {action.before or '–'} → {action.after or '–'}")
+        for name, text in (("reaches", action.blast_radius), ("risk", action.risk), ("undone by", action.undo)):
+            if text:
+                say(f"     {name}: {text}")
+    say("This approves one change, the first that the playbook makes; nothing that is served changes with it.")
+
+
+def _asked(incident: str, digest: str, *, yes: bool) -> str:
+    from triage.approval import short_digest
+
+    short = short_digest(digest)
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask at, so the plan has to be named",
+            hint=f"triage approve {incident} --plan {short}",
+        )
+    if yes:
+        return digest
+    print(f"Type the plan's first digits, {short}, to approve it: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def _reject(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    rejected = desk.reject(chosen(desk, arguments), arguments.reason, arguments.by or user(), account=account())
+    return _said(rejected, as_document=arguments.json)
+
+
+def _abort(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    aborted = desk.abort(chosen(desk, arguments), arguments.reason, arguments.by or user())
+    return _said(aborted, as_document=arguments.json)
+
+
+def _said(incident: "Incident", *, as_document: bool) -> int:
+    if as_document:
+        from triage.cli.output import as_json
+
+        as_json({"incident": incident.id, "state": incident.state, "reason": incident.state_reason})
+    say(f"{incident.id}: {incident.state_reason}")
+    return 0
+
+
+def _name(text: str) -> str:
+    name = visible(text).strip()
+    if not name:
+        raise argparse.ArgumentTypeError("a name is needed")
+    return name[:100]
+
+
+def _duration(text: str) -> timedelta:
+    from triage.catalog.fields import parse_duration
+    from triage.document import Wrong
+
+    try:
+        length = parse_duration(text)
+    except Wrong as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if length <= timedelta():
+        raise argparse.ArgumentTypeError("must be longer than zero")
+    return length
