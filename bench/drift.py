@@ -22,11 +22,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from triage.drift.compare import compare
-from triage.drift.edges import SAMPLE
-from triage.drift.exact import exact_tests
-from triage.drift.profile import WindowProfile
-from triage.drift.scan import plan_edges, profile_loads
+from triage.drift.profiles.edges import SAMPLE
+from triage.drift.profiles.profile import WindowProfile
+from triage.drift.profiles.scan import plan_edges, profile_loads
+from triage.drift.shift.compare import compare
+from triage.drift.shift.exact import exact_tests
 
 ROW_GROUP = 100_000
 CATEGORIES = (2, 5, 12, 30, 80, 200, 500, 1000, 2500, 5000)

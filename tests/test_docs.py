@@ -19,7 +19,7 @@ import yaml
 from triage.adapters.memory import MemoryClock, MemoryDataset, MemoryMetrics, MemoryRegistry, MemoryWindows
 from triage.catalog import Catalog
 from triage.cli import parser
-from triage.drift.movement import Limits
+from triage.drift.shift.movement import Limits
 from triage.incident import Alert, Incident, Verdict, Window
 from triage.playbook import Playbook
 from triage.scope import Scope

@@ -170,3 +170,49 @@ class Registry(Protocol):
 
     def check(self) -> str:
         """One line that says what answers. Raises SourceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Who serves a model: ``champion``, and beside it a ``challenger`` that answers ``weight`` of the requests.
+
+    ``shadow`` is the share of requests that the challenger is asked as well, its answers thrown away. Both shares are
+    fractions from 0 to 1; without a challenger both are 0. Versions are the registry's, never aliases.
+    """
+
+    champion: str
+    challenger: str = ""
+    weight: float = 0.0
+    shadow: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What a server said when it was asked: the ``version`` it has loaded, and the part (``role``) it plays."""
+
+    role: str
+    version: str
+
+
+class Router(Protocol):
+    """Sends a model's requests to its versions, from one committed rollout spec."""
+
+    def current(self, model: str) -> Rollout:
+        """The committed spec. Raises NotFound, SourceUnavailable."""
+
+    def apply(self, model: str, rollout: Rollout, key: str) -> None:
+        """Commit ``rollout`` and let it take effect, with no request dropped; the same again changes nothing.
+
+        ``key`` is written beside the spec, so that a resumed run finds its own change. Versions are loaded and
+        verified before traffic reaches them. Raises Refused where the spec or a version is refused, SourceUnavailable
+        where a server is away; what served before then goes on serving.
+        """
+
+    def applied(self, model: str) -> str:
+        """The key of the change that is in force, or nothing where none was made through here."""
+
+    def serving(self, model: str) -> tuple[Serving, ...]:
+        """Which versions really answer, asked of the servers themselves. Raises SourceUnavailable."""
+
+    def check(self) -> str:
+        """One line that says what answers. Raises SourceUnavailable."""

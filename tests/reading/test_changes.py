@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.light_world import ALERT, ALERT_AT, CATALOG, START, registry, version
 
+from tests.light_world import ALERT, ALERT_AT, CATALOG, START, registry, version
 from triage.adapters.memory import MemoryClock, MemoryMetrics, MemoryRegistry, MemoryWindows
 from triage.catalog import Catalog
 from triage.incident import ChangeKind, Incident, Window

@@ -6,13 +6,13 @@ from functools import partial
 import numpy as np
 
 from triage.catalog import Direction, PerRow, Task
-from triage.drift.attribution import Attribution, Budget, attribute
+from triage.drift.attribution.attribute import Attribution, Budget, attribute
+from triage.drift.attribution.dependence import broken_dependence
 from triage.drift.codes import as_floats
-from triage.drift.compare import FeatureDrift, Movement, compare
-from triage.drift.dependence import broken_dependence
-from triage.drift.fault import DataFault, FaultKind
 from triage.drift.losses import Loss, log_loss, squared_error
-from triage.drift.quality import QualityReport, find_faults
+from triage.drift.quality.fault import DataFault, FaultKind
+from triage.drift.quality.inspect import QualityReport, find_faults
+from triage.drift.shift.compare import FeatureDrift, Movement, compare
 from triage.errors import TriageError, Unmeasurable
 from triage.reading import windows
 from triage.reading.features import champion, features

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from triage.drift.attribution.game import Mechanism, scores
+from triage.drift.attribution.transport import carry, fit_transport, shuffle
 from triage.drift.codes import evenly
-from triage.drift.game import Mechanism, scores
-from triage.drift.transport import carry, fit_transport, shuffle
 from triage.errors import TriageError, Unmeasurable
 from triage.ports import Predictor
 from triage.reading import windows

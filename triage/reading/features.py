@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from triage.catalog import FeatureType
-from triage.drift.edges import Kind
+from triage.drift.profiles.edges import Kind
 from triage.errors import TriageError
 from triage.ports import ModelVersion
 from triage.step import Context, unmeasured

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from triage.diagnosis.diagnose import SHARE
 from triage.diagnosis.scorecard import STRENGTH
-from triage.drift.attribution import Attribution, FeatureShare
-from triage.drift.game import Mechanism
+from triage.drift.attribution.attribute import Attribution, FeatureShare
+from triage.drift.attribution.game import Mechanism
 from triage.incident import Measure
 from triage.reading.analysis import Impact
 

@@ -9,9 +9,9 @@ from typing import NoReturn
 import pandas as pd
 
 from triage.codec import canonical, decode, digest
-from triage.drift.edges import Edges
-from triage.drift.profile import WindowProfile, merge_all
-from triage.drift.scan import plan_edges, profile_loads
+from triage.drift.profiles.edges import Edges
+from triage.drift.profiles.profile import WindowProfile, merge_all
+from triage.drift.profiles.scan import plan_edges, profile_loads
 from triage.errors import DataError, EmptyWindow, NotFound, Refused, SourceUnavailable, TriageError, Unmeasurable
 from triage.incident import Source, Window
 from triage.ports import ModelVersion

@@ -5,9 +5,9 @@ from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.diagnose import SHARE
 from triage.diagnosis.scorecard import STRENGTH
-from triage.drift.calibration import CalibrationShift, LabelChange, calibration_shift
-from triage.drift.concept import ConceptShift, error_at_equal_inputs
-from triage.drift.estimate import expected_loss
+from triage.drift.concept.calibration import CalibrationShift, LabelChange, calibration_shift
+from triage.drift.concept.equal_inputs import ConceptShift, error_at_equal_inputs
+from triage.drift.concept.estimate import expected_loss
 from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.scorecard import STRENGTH
-from triage.drift.fault import DataFault, FaultKind, SourceFault, by_source
-from triage.drift.game import Mechanism
-from triage.drift.quality import QualityReport
+from triage.drift.attribution.game import Mechanism
+from triage.drift.quality.fault import DataFault, FaultKind, SourceFault, by_source
+from triage.drift.quality.inspect import QualityReport
 from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows

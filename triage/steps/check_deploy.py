@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.diagnose import SHARE
 from triage.diagnosis.scorecard import STRENGTH
-from triage.drift.replay import ChampionReplay, Counterfactual, counterfactual, replay, which_version
+from triage.drift.concept.replay import ChampionReplay, Counterfactual, counterfactual, replay, which_version
 from triage.errors import TriageError, Unmeasurable
 from triage.incident import CauseKind, ChangeEvent, ChangeKind, Effect, Evidence, Measure, Source, Verdict
 from triage.numbers import moment

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 
 from triage.diagnosis.scorecard import STRENGTH
-from triage.drift.compare import FeatureDrift, Movement
-from triage.drift.game import Mechanism
+from triage.drift.attribution.game import Mechanism
+from triage.drift.shift.compare import FeatureDrift, Movement
 from triage.errors import TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows

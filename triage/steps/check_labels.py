@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.scorecard import STRENGTH
 from triage.drift.codes import as_floats
-from triage.drift.labels import LabelFaultKind, label_faults
+from triage.drift.concept.labels import LabelFaultKind, label_faults
 from triage.incident import CauseKind, Effect, Evidence, Measure, Verdict
 from triage.reading import windows
 from triage.reading.analysis import predictions

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.diagnose import SHARE
 from triage.diagnosis.scorecard import STRENGTH
+from triage.drift.quality.skew import Skew, SourceParity, row_parity
 from triage.drift.resample import block_sums, difference
-from triage.drift.skew import Skew, SourceParity, row_parity
 from triage.errors import Refused, TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from triage import __version__
 from triage.codec import canonical, encode
-from triage.drift.scan import plan_edges, profile_batches
+from triage.drift.profiles.scan import plan_edges, profile_batches
 from triage.errors import Refused, StepFailed
 from triage.incident import Effect
 from triage.ports import ModelVersion, Trainer, TrainingJob, TrainingState

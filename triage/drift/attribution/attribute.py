@@ -1,0 +1,294 @@
+"""Which feature's change costs how much: each change replayed through the model on healthy, labelled rows.
+
+Method (inject, then Shapley): a corrupted feature is carried to the current window's marginal on healthy rows; where
+the population moved instead, the healthy rows are reweighted to the feature's new shares. The loss this adds, split by
+Shapley values, is what each change costs; what the observed drop has beyond their sum is concept drift or unknown.
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from triage.drift.attribution.game import Mechanism, Population, Predict, Replay, populations, scores
+from triage.drift.attribution.reweight import Switch
+from triage.drift.attribution.shapley import EXACT_PLAYERS, shapley
+from triage.drift.attribution.transport import carry, fit_transport, shuffle
+from triage.drift.attribution.undo import labelled, undo
+from triage.drift.codes import evenly
+from triage.drift.losses import Loss
+from triage.errors import Unmeasurable
+from triage.incident import Unmeasured
+
+MIN_ROWS = 100
+MAX_SUSPECTS, MAX_PLAYERS, MAX_UNDONE = 40, 10, 4
+NEGLIGIBLE = 0.01
+BOOTSTRAPS = 400
+BOOTSTRAP_ROWS = 10_000
+"""Of more rows the mean is as good as normal, and a bootstrap only costs memory."""
+WIDER = 5  # times the budget's rows are scored to measure the drop itself
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureShare:
+    """What one feature's change costs, in the loss's unit per row, with a 95% bootstrap interval.
+
+    ``share`` is the cost as a fraction of the observed drop (None without one). ``alone`` is the cost of this change by
+    itself. ``undone`` is how much the current rows' loss falls when only this feature is put back: None without labels
+    there, negative where what was lost can't be put back.
+    """
+
+    feature: str
+    source: str
+    mechanism: Mechanism
+    cost: float
+    low: float
+    high: float
+    share: float | None
+    alone: float
+    undone: float | None
+    switch: Switch
+
+
+@dataclass(frozen=True, slots=True)
+class SourceShare:
+    """The same for all suspects of one upstream source together."""
+
+    source: str
+    features: tuple[str, ...]
+    cost: float
+    low: float
+    high: float
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """``features`` by cost, largest first; ``remainder`` is the observed drop that no feature's change explains.
+
+    ``exact`` is False when Shapley values were sampled, or suspects were left out to keep to the budget.
+    """
+
+    features: tuple[FeatureShare, ...]
+    sources: tuple[SourceShare, ...]
+    healthy_loss: float
+    observed: float | None
+    explained: float
+    explained_low: float
+    explained_high: float
+    remainder: float | None
+    rows: int
+    evaluations: int
+    exact: bool
+    unmeasured: tuple[Unmeasured, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """``seconds`` of time, read from ``clock``, and how many healthy rows are replayed at most."""
+
+    seconds: float = 30.0
+    rows: int = 6000
+    clock: Callable[[], float] = time.monotonic
+
+
+def attribute(
+    healthy: pd.DataFrame,
+    labels: np.ndarray,
+    current: pd.DataFrame,
+    features: Sequence[str],
+    suspects: Sequence[str],
+    predict: Predict,
+    loss: Loss,
+    rng: np.random.Generator,
+    *,
+    broken: Collection[str] = (),
+    corrupted: Collection[str] = (),
+    observed: float | None = None,
+    current_labels: np.ndarray | None = None,
+    sources: Mapping[str, str] | None = None,
+    budget: Budget | None = None,
+) -> Attribution:
+    """Split the drop among ``suspects`` (features whose marginals moved, most suspicious first) and ``broken``
+    (features that lost their dependence on the others).
+
+    ``labels`` (n,) belong to ``healthy``; NaN is unlabelled. ``features`` are the model's inputs, in both frames.
+    ``corrupted`` names those known to be faulty, which are never taken for covariate drift. ``observed`` is the drop in
+    loss per row; with ``current_labels`` it is measured here. Raises Unmeasurable when an input is missing, the model
+    fails on healthy rows, or fewer than 100 of them have labels.
+    """
+    budget, sources = budget or Budget(), sources or {}
+    started = budget.clock()
+    unmeasured: list[Unmeasured] = []
+    truth = np.asarray(labels, dtype=np.float64)
+    known = np.flatnonzero(~np.isnan(truth))
+    _check(healthy, current, features, len(known))
+    inputs = list(features)
+    order = rng.permutation(known)
+    picked = np.sort(order[: budget.rows])
+    rows, labelled_truth, truth = healthy[inputs].iloc[picked], truth, truth[picked]
+    window = evenly(current[inputs], 50_000)
+    named = [name for name in dict.fromkeys([*broken, *suspects]) if name in set(features)]
+    names = named[:MAX_SUSPECTS]
+    if len(named) > len(names):
+        reason = f"{len(named)} suspects: only the first {len(names)} were replayed"
+        unmeasured.append(Unmeasured("share of the drop", reason, "narrow the suspects"))
+
+    base_loss = loss(truth, scores(predict, rows))
+    seconds_each = max(budget.clock() - started, 1e-6)
+    replay = Replay(predict, loss, rows, truth, base_loss)
+    moved = populations(healthy, window, [name for name in features if name not in corrupted], names)
+    mechanism: dict[str, Mechanism] = {}
+    alone: dict[str, float] = {}
+    for name in names:
+        if alone and budget.clock() - started > budget.seconds / 2:
+            reason = f"the budget of {budget.seconds:g} s ran out before its change was replayed"
+            unmeasured.append(Unmeasured(name, reason, "raise the budget or narrow the suspects"))
+            continue
+        mechanism[name] = _mechanism(name, moved[name], broken, corrupted)
+        try:
+            _prepare(replay, name, mechanism[name], moved[name], healthy[name], window[name], picked, rng)
+            alone[name] = float((replay.worth([name]) - base_loss).mean())
+        except Unmeasurable as error:
+            unmeasured.append(Unmeasured(name, f"its change can't be replayed: {error.message}", error.hint))
+
+    largest = max((abs(cost) for cost in alone.values()), default=0.0)
+    ranked = sorted(alone, key=lambda name: -abs(alone[name]))
+    left = budget.seconds - (budget.clock() - started)
+    players = [name for name in ranked if abs(alone[name]) > NEGLIGIBLE * largest][:MAX_PLAYERS]
+    fitting = _affordable(len(players), left / seconds_each)
+    complete = fitting == len(players)
+    players = players[:fitting]
+    per_player, sampled = np.zeros((len(players), len(rows))), False
+    if players:
+        split = shapley(
+            len(players),
+            lambda group: replay.worth([players[i] for i in sorted(group)]),
+            rng,
+            may_go_on=lambda: budget.clock() - started < budget.seconds,
+        )
+        per_player, sampled = split.rows, split.orders > 0
+
+    drop, undone = observed, dict[str, float]()
+    if current_labels is not None:
+        now = np.asarray(current_labels, dtype=np.float64)
+        incident = labelled(current[inputs], now, predict, loss, rng, WIDER * budget.rows)
+        if incident is None:
+            unmeasured.append(
+                Unmeasured("undoing", "too few labels in the current window", "wait for labels to arrive")
+            )
+        else:
+            if drop is None:
+                more = order[budget.rows : WIDER * budget.rows]
+                rest = (
+                    loss(labelled_truth[more], scores(predict, healthy[inputs].iloc[more])) if len(more) else base_loss
+                )
+                drop = incident.loss - float(np.concatenate([base_loss, rest]).mean())
+            for name in players[:MAX_UNDONE]:
+                if budget.clock() - started < budget.seconds:
+                    undone[name] = undo(incident, healthy[name], window[name], predict, loss, rng)
+    resample = None
+    if len(rows) <= BOOTSTRAP_ROWS:
+        resample = rng.integers(0, len(rows), (BOOTSTRAPS, len(rows)), dtype=np.int32)
+    whole = _cost(per_player.sum(axis=0), resample, drop)
+    found = []
+    for name in alone:
+        played = name in players
+        contribution = per_player[players.index(name)] if played else replay.worth([name]) - base_loss
+        cost, low, high, share = _cost(contribution, resample, drop)
+        found.append(
+            FeatureShare(
+                name, sources.get(name, ""), mechanism[name], cost, low, high, share, alone[name],
+                undone.get(name), moved[name].switch,
+            )
+        )  # fmt: skip
+    return Attribution(
+        features=tuple(sorted(found, key=lambda item: -item.cost)),
+        sources=_by_source(players, per_player, sources, resample, drop),
+        healthy_loss=float(base_loss.mean()),
+        observed=drop,
+        explained=whole[0],
+        explained_low=whole[1],
+        explained_high=whole[2],
+        remainder=None if drop is None else drop - whole[0],
+        rows=len(rows),
+        evaluations=replay.evaluations,
+        exact=complete and not sampled,
+        unmeasured=tuple(unmeasured),
+    )
+
+
+def _check(healthy: pd.DataFrame, current: pd.DataFrame, features: Sequence[str], labelled_rows: int) -> None:
+    missing = [name for name in features if name not in healthy or name not in current]
+    if missing:
+        raise Unmeasurable(
+            f"{len(missing)} of the model's inputs are missing from a window: {', '.join(missing[:5])}",
+            hint="compare the model's signature with the dataset's columns",
+        )
+    if labelled_rows < MIN_ROWS or not len(current):
+        raise Unmeasurable(
+            f"{labelled_rows} labelled healthy and {len(current)} current rows; at least {MIN_ROWS} and 1 are needed",
+            hint="take an earlier or longer healthy window",
+        )
+
+
+def _mechanism(name: str, moved: Population, broken: Collection[str], corrupted: Collection[str]) -> Mechanism:
+    if name in broken:
+        return Mechanism.BROKEN_DEPENDENCE
+    return Mechanism.COVARIATE_DRIFT if moved.drifted and name not in corrupted else Mechanism.CORRUPTION
+
+
+def _prepare(
+    replay: Replay,
+    name: str,
+    mechanism: Mechanism,
+    moved: Population,
+    before: pd.Series,
+    now: pd.Series,
+    picked: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    if mechanism is Mechanism.COVARIATE_DRIFT:
+        replay.targets[name] = (moved.codes[picked], moved.target)
+        return
+    column = carry(replay.rows[name], fit_transport(before, now), rng)
+    replay.injected[name] = shuffle(column, rng) if mechanism is Mechanism.BROKEN_DEPENDENCE else column
+
+
+def _affordable(players: int, evaluations: float) -> int:
+    """How many players the time left allows: 2^k evaluations up to 6, about 2k per pair of orders above."""
+    while players > 1 and (2**players if players <= EXACT_PLAYERS else 4 * players) > evaluations:
+        players -= 1
+    return players
+
+
+def _cost(
+    contribution: np.ndarray, resample: np.ndarray | None, drop: float | None
+) -> tuple[float, float, float, float | None]:
+    cost = float(contribution.mean())
+    if resample is None:
+        margin = 1.96 * float(contribution.std()) / len(contribution) ** 0.5
+        low, high = cost - margin, cost + margin
+    else:
+        low, high = np.quantile(contribution[resample].mean(axis=1), [0.025, 0.975])
+    return cost, float(low), float(high), cost / drop if drop is not None and drop > 0 else None
+
+
+def _by_source(
+    players: Sequence[str],
+    per_player: np.ndarray,
+    sources: Mapping[str, str],
+    resample: np.ndarray | None,
+    drop: float | None,
+) -> tuple[SourceShare, ...]:
+    groups: dict[str, list[int]] = {}
+    for i, name in enumerate(players):
+        if sources.get(name):
+            groups.setdefault(sources[name], []).append(i)
+    found = []
+    for source, members in groups.items():
+        cost, low, high, share = _cost(per_player[members].sum(axis=0), resample, drop)
+        found.append(SourceShare(source, tuple(players[i] for i in members), cost, low, high, share))
+    return tuple(sorted(found, key=lambda item: -item.cost))

@@ -1,0 +1,1 @@
+"""One pass over a window makes one small summary per feature; summaries merge exactly."""

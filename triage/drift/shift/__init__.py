@@ -1,0 +1,1 @@
+"""Did a feature move? Two windows compared from their profiles, calibrated by past healthy windows."""
