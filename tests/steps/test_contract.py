@@ -19,7 +19,7 @@ from triage.scope import Scope
 from triage.step import Context, load, names
 
 STEPS = [load(name) for name in names()]
-CHANGES = [step for step in STEPS if step.effect is Effect.CHANGE]
+CHANGES = [step for step in STEPS if step.effect is Effect.CHANGE and not step.gated]
 RUNGS = [step for step in STEPS if step.about is not None]
 each_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 each_change = pytest.mark.parametrize("step", CHANGES, ids=lambda step: step.name)
@@ -40,7 +40,8 @@ def given(finished: tuple[World, Path, Incident]) -> Callable[..., Context]:
 
     def make(name: str, **ports: Any) -> Context:
         spec = StepSpec(id=name, uses=name)
-        book = Playbook.parse(f"name: one\ntitle: x\nsteps: [{{id: {name}, uses: {name}}}]", "one.yaml")
+        gated = f"{{id: gate, uses: request_approval}}, {{id: {name}, uses: {name}, needs: [gate]}}"
+        book = Playbook.parse(f"name: one\ntitle: x\nsteps: [{gated}]", "one.yaml")
         catalog = made.catalog(home)
         connected = replace(made.connect(catalog), **{"registry": registry(), **ports})
         return context(Run(spec, 1), incident, book, catalog, connected, Scope(), lambda line: None)
@@ -173,7 +174,8 @@ def test_every_figure_names_its_source_with_version_and_digest(finished: tuple[W
 
 def test_the_shipped_playbook_ran_every_step_of_it(finished: tuple[World, Path, Incident]) -> None:
     _, _, incident = finished
-    assert {record.outcome for record in incident.steps.values()} == {Outcome.DONE}
+    assert {record.outcome for record in incident.steps.values() if not record.skipped} == {Outcome.DONE}
+    assert {record.id for record in incident.steps.values() if record.skipped} == {"approval", "retrain", "comparison"}
     assert incident.alert == ALERT
     assert np.isfinite(
         [measure.value for item in incident.evidence for measure in item.measures if measure.value]
