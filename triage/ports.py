@@ -100,6 +100,17 @@ class ModelVersion:
     tags: Mapping[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AliasMove:
+    """``alias`` moved from version ``previous`` (nothing: it was new) to ``version``, by the change with ``key``."""
+
+    alias: str
+    previous: str
+    version: str
+    at: datetime
+    key: str
+
+
 class Predictor(Protocol):
     """A model loaded by version."""
 
@@ -113,7 +124,8 @@ class Predictor(Protocol):
 class TrainingJob:
     """What to train, by name: ``document`` (JSON values) says which datasets, versions and window; no path in it.
 
-    ``key`` names the job for good: the same key is the same job, whoever asks and however often.
+    ``key`` names the job for good: the same key is the same job, whoever asks and however often. ``command`` is empty
+    where the trainer knows by itself what to run.
     """
 
     key: str
@@ -168,6 +180,16 @@ class Registry(Protocol):
     def tag(self, version: ModelVersion, key: str, value: str) -> None:
         """Write a tag on the version; tags never change what is served."""
 
+    def move_alias(self, model: str, alias: str, version: str, *, expected: str, key: str) -> None:
+        """Point ``alias`` at ``version``, if it points at ``expected`` now; the same ``key`` again changes nothing.
+
+        The move is kept with the version: see `moves`. Raises Refused where the alias points elsewhere, or moved
+        meanwhile; NotFound, SourceUnavailable.
+        """
+
+    def moves(self, model: str) -> tuple[AliasMove, ...]:
+        """What `move_alias` moved, any alias of ``model``, oldest first. Raises NotFound, SourceUnavailable."""
+
     def check(self) -> str:
         """One line that says what answers. Raises SourceUnavailable."""
 
@@ -185,34 +207,58 @@ class Rollout:
     weight: float = 0.0
     shadow: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not self.champion or self.champion == self.challenger:
+            raise ValueError(f"a rollout needs a champion, and another version as challenger: {self}")
+        if not (0 <= self.weight <= 1 and 0 <= self.shadow <= 1):
+            raise ValueError(f"weight and shadow are fractions from 0 to 1: {self}")
+        if not self.challenger and (self.weight or self.shadow):
+            raise ValueError(f"without a challenger it has no share: {self}")
+
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a server said when it was asked: the ``version`` it has loaded, and the part (``role``) it plays."""
+    """What a server said when it was asked: the ``version`` it has loaded.
+
+    ``role`` is the part the committed spec gives it: champion, challenger, or standby where no request reaches it.
+    """
 
     role: str
     version: str
 
 
 class Router(Protocol):
-    """Sends a model's requests to its versions, from one committed rollout spec."""
+    """Sends a model's requests to its versions, from one committed rollout spec. ``model`` is the registered model."""
 
     def current(self, model: str) -> Rollout:
-        """The committed spec. Raises NotFound, SourceUnavailable."""
+        """The committed spec. Raises NotFound where there is none yet, SourceUnavailable."""
 
     def apply(self, model: str, rollout: Rollout, key: str) -> None:
         """Commit ``rollout`` and let it take effect, with no request dropped; the same again changes nothing.
 
         ``key`` is written beside the spec, so that a resumed run finds its own change. Versions are loaded and
-        verified before traffic reaches them. Raises Refused where the spec or a version is refused, SourceUnavailable
-        where a server is away; what served before then goes on serving.
+        verified before traffic reaches them. A new key lifts the kill switch; the same one again does not, and is
+        refused while it is on. Raises Refused where the spec or a version is refused, SourceUnavailable where a
+        server is away; what served before then goes on serving.
         """
 
     def applied(self, model: str) -> str:
-        """The key of the change that is in force, or nothing where none was made through here."""
+        """The key of the change that is in force, or nothing where none was made through here.
+
+        Raises SourceUnavailable where it can't be known.
+        """
+
+    def halt(self, model: str) -> bool:
+        """The kill switch: send every request to the champion at once, whatever the spec says, which stays as it is.
+
+        False where this router has none; then `apply` is the way. Raises SourceUnavailable.
+        """
 
     def serving(self, model: str) -> tuple[Serving, ...]:
-        """Which versions really answer, asked of the servers themselves. Raises SourceUnavailable."""
+        """Which versions really answer, asked of the servers themselves. Raises SourceUnavailable.
+
+        Empty where nobody can be asked: then what is served is unmeasured.
+        """
 
     def check(self) -> str:
         """One line that says what answers. Raises SourceUnavailable."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from triage.errors import NotFound, Unmeasurable, near
 from triage.incident import CauseKind, Diagnosis, Effect, Evidence, Incident, Plan
-from triage.ports import Clock, Metrics, Registry, Trainer, Windows
+from triage.ports import Clock, Metrics, Registry, Router, Trainer, Windows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +44,7 @@ class Ports:
     registry: Registry
     clock: Clock
     trainer: Trainer | None = None
+    router: Router | None = None
 
 
 @dataclass(frozen=True, slots=True)

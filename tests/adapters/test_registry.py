@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,6 +111,37 @@ def test_a_tag_is_read_back_and_moves_no_alias(registry: Registry) -> None:
     assert registry.champion("clicks", "champion").version == "1"
 
 
+def test_an_alias_moves_from_where_it_was_expected_and_the_move_is_kept(registry: Registry) -> None:
+    registry.move_alias("clicks", "trial", "1", expected="", key="m-1/first")
+    registry.move_alias("clicks", "trial", "2", expected="1", key="m-1/promote")
+    registry.move_alias("clicks", "trial", "2", expected="1", key="m-1/promote")
+    assert registry.champion("clicks", "trial").version == "2"
+    moves = [move for move in registry.moves("clicks") if move.alias == "trial"]
+    assert [(move.previous, move.version, move.key) for move in moves] == [
+        ("", "1", "m-1/first"),
+        ("1", "2", "m-1/promote"),
+    ]
+    registry.move_alias("clicks", "trial", "1", expected="2", key="m-1/promote/undo")
+    assert registry.champion("clicks", "trial").version == "1"
+    assert registry.champion("clicks", "champion").version == "1"
+
+
+def test_an_alias_that_someone_moved_is_left_where_it_is(registry: Registry) -> None:
+    registry.move_alias("clicks", "other", "1", expected="", key="m-2/first")
+    for key in ("m-2/promote", "m-2/again"):
+        with pytest.raises(Refused, match="'other' of 'clicks' points at version 1, not at version 2: someone moved"):
+            registry.move_alias("clicks", "other", "2", expected="2", key=key)
+    assert registry.champion("clicks", "other").version == "1"
+    assert [move.key for move in registry.moves("clicks") if move.alias == "other"] == ["m-2/first"]
+
+
+def test_an_alias_can_not_move_to_a_version_that_is_gone(registry: Registry) -> None:
+    with pytest.raises(NotFound):
+        registry.move_alias("clicks", "champion", "9", expected="1", key="m-3/promote")
+    with pytest.raises(NotFound):
+        registry.moves("none")
+
+
 def test_the_check_is_one_line(registry: Registry) -> None:
     assert "\n" not in registry.check()
 
@@ -124,6 +156,25 @@ def test_mlflow_scores_as_the_model_itself_with_columns_in_any_order(filled: Pat
     np.testing.assert_allclose(scores, expected)
     with pytest.raises(Unmeasurable, match="wants numbers in 'x'"):
         registry.predictor(registry.champion("clicks", "champion")).predict(ROWS.assign(x="many"))
+
+
+class Overtaken(MlflowRegistry):
+    """Somebody else takes the alias away right after it was read."""
+
+    def _points_at(self, client: Any, model: str, alias: str) -> str:
+        seen = super()._points_at(client, model, alias)
+        client.delete_registered_model_alias(model, alias)
+        return seen
+
+
+def test_an_alias_that_moves_right_after_it_was_read_is_noticed_and_no_move_is_kept(filled: Path) -> None:
+    registry = mlflow_registry(filled)
+    registry.move_alias("clicks", "raced", "1", expected="", key="m-4/first")
+    with pytest.raises(Refused, match="'raced' of 'clicks' is gone, not at version 1"):
+        Overtaken(RegistryAddress(uri=f"sqlite:///{filled}")).move_alias(
+            "clicks", "raced", "2", expected="1", key="m-4/promote"
+        )
+    assert [move.key for move in registry.moves("clicks") if move.alias == "raced"] == ["m-4/first"]
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Every port in memory, for rehearsals and tests: the same answers and refusals as the real ones, without a server."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,10 @@ import xxhash
 
 from triage.adapters.parquet_times import inside
 from triage.adapters.recorded import on_grid
-from triage.errors import DataError, EmptyWindow, NotFound, SourceUnavailable, Unmeasurable, near
+from triage.adapters.refusals import halted, moved_outside
+from triage.errors import DataError, EmptyWindow, NotFound, Refused, SourceUnavailable, Unmeasurable, near
 from triage.incident import Source, Window
-from triage.ports import DatasetInfo, ModelVersion, RangeResult, Series
+from triage.ports import AliasMove, DatasetInfo, ModelVersion, RangeResult, Rollout, Series, Serving
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,6 +155,7 @@ class MemoryRegistry:
 
     def __init__(self) -> None:
         self._kept: dict[str, dict[str, _Kept]] = {}
+        self._moves: dict[str, dict[str, AliasMove]] = {}
 
     def add(self, version: ModelVersion, predict: "Callable[[pd.DataFrame], np.ndarray] | None" = None) -> None:
         """Register ``version``; its aliases move to it."""
@@ -191,6 +193,22 @@ class MemoryRegistry:
         kept = self._one(version.name, version.version)
         kept.version = replace(kept.version, tags={**(kept.version.tags or {}), key: value})
 
+    def move_alias(self, model: str, alias: str, version: str, *, expected: str, key: str) -> None:
+        target, made = self._one(model, version), self._moves.setdefault(model, {})
+        now = next((name for name, kept in self._model(model).items() if alias in kept.version.aliases), "")
+        if now == version and key in made:
+            return
+        if now != expected:
+            raise moved_outside(model, alias, expected, now)
+        made[key] = AliasMove(alias, expected, version, datetime.now(UTC), key)
+        for kept in self._model(model).values():
+            kept.version = replace(kept.version, aliases=tuple(one for one in kept.version.aliases if one != alias))
+        target.version = replace(target.version, aliases=(*target.version.aliases, alias))
+
+    def moves(self, model: str) -> tuple[AliasMove, ...]:
+        self._model(model)
+        return tuple(self._moves.get(model, {}).values())
+
     def check(self) -> str:
         return f"{len(self._kept)} models in memory"
 
@@ -204,3 +222,56 @@ class MemoryRegistry:
         if version not in versions:
             raise NotFound(f"'{model}' has no version {version}", hint=f"versions: {', '.join(versions)}")
         return versions[version]
+
+
+class MemoryRouter:
+    """Rollouts by model. ``broken`` versions can't be loaded; while it is ``away`` nothing answers."""
+
+    def __init__(self, rollouts: Mapping[str, Rollout], broken: Iterable[str] = ()) -> None:
+        self._rollouts = dict(rollouts)
+        self._keys: dict[str, str] = {}
+        self._halted: set[str] = set()
+        self.broken = set(broken)
+        self.away = False
+
+    def current(self, model: str) -> Rollout:
+        self._ask()
+        if model not in self._rollouts:
+            raise NotFound(f"no rollout of '{model}'", hint=near(model, self._rollouts))
+        return self._rollouts[model]
+
+    def apply(self, model: str, rollout: Rollout, key: str) -> None:
+        self._ask()
+        if self._keys.get(model) == key and self._rollouts[model] == rollout:
+            if model in self._halted:
+                raise halted(model)
+            return
+        for version in (rollout.champion, rollout.challenger):
+            if version in self.broken:
+                raise Refused(f"version {version} of '{model}' can't be loaded", hint="look at the version's artifacts")
+        self._rollouts[model], self._keys[model] = rollout, key
+        self._halted.discard(model)
+
+    def applied(self, model: str) -> str:
+        self._ask()
+        return self._keys.get(model, "")
+
+    def halt(self, model: str) -> bool:
+        self._ask()
+        self._halted.add(model)
+        return True
+
+    def serving(self, model: str) -> tuple[Serving, ...]:
+        rollout = self.current(model)
+        champion = Serving("champion", rollout.champion)
+        if not rollout.challenger:
+            return (champion,)
+        return champion, Serving("standby" if model in self._halted else "challenger", rollout.challenger)
+
+    def check(self) -> str:
+        self._ask()
+        return f"{len(self._rollouts)} rollouts in memory"
+
+    def _ask(self) -> None:
+        if self.away:
+            raise SourceUnavailable("the router does not answer", hint="start it")

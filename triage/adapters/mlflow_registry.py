@@ -4,6 +4,7 @@ MLflow keeps its address, credentials and patience in the process (environment a
 before each use, so that two registries in one process don't get in each other's way.
 """
 
+import json
 import logging
 import math
 import os
@@ -17,10 +18,13 @@ from typing import Any
 
 from triage.adapters.mlflow_errors import explained, shown
 from triage.adapters.mlflow_predictor import MlflowPredictor
+from triage.adapters.refusals import moved_outside
 from triage.catalog import RegistryAddress
+from triage.codec import canonical, decode, digest
 from triage.errors import NotFound, Refused, SourceUnavailable, near
-from triage.ports import ModelVersion
+from triage.ports import AliasMove, ModelVersion
 
+_MOVE_TAG = "triage.move."
 _LOCK = threading.RLock()
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -99,6 +103,41 @@ class MlflowRegistry:
         with self._at(f"tagging '{version.name}' version {version.version}") as client:
             client.set_model_version_tag(version.name, version.version, key, value)
 
+    def move_alias(self, model: str, alias: str, version: str, *, expected: str, key: str) -> None:
+        """Compare, write the move as a tag, set, and read again; MLflow has no compare-and-set, so a window remains.
+
+        Raises Refused, NotFound, SourceUnavailable.
+        """
+        with self._at(f"moving alias '{alias}' of '{model}' to version {version}") as client:
+            tag = f"{_MOVE_TAG}{digest(key)[-16:]}"
+            now = self._points_at(client, model, alias)
+            made = tag in client.get_model_version(model, version).tags
+            if now == version and (made or expected == version):
+                return
+            if now != expected:
+                raise moved_outside(model, alias, expected, now)
+            if not made:
+                move = AliasMove(alias, expected, version, datetime.now(UTC), key)
+                client.set_model_version_tag(model, version, tag, canonical(move))
+            now = self._points_at(client, model, alias)
+            if now != expected:
+                client.delete_model_version_tag(model, version, tag)
+                raise moved_outside(model, alias, expected, now)
+            client.set_registered_model_alias(model, alias, version)
+            now = self._points_at(client, model, alias)
+            if now != version:
+                raise moved_outside(model, alias, version, now)
+
+    def moves(self, model: str) -> tuple[AliasMove, ...]:
+        """Read from the tags of the versions, oldest first. Raises NotFound, SourceUnavailable."""
+        made = [
+            decode(AliasMove, json.loads(value))
+            for version in self.versions(model)
+            for name, value in (version.tags or {}).items()
+            if name.startswith(_MOVE_TAG)
+        ]
+        return tuple(sorted(made, key=lambda move: move.at))
+
     def check(self) -> str:
         """One line: where the registry is, and how many models it has. Raises SourceUnavailable."""
         with self._at("listing the registered models") as client:
@@ -153,6 +192,10 @@ class MlflowRegistry:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+
+    def _points_at(self, client: Any, model: str, alias: str) -> str:
+        """The version that ``alias`` points at, or nothing."""
+        return str(self._registered(client, model).aliases.get(alias, ""))
 
     def _registered(self, client: Any, model: str) -> Any:
         try:
