@@ -7,20 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from triage.errors import JournalError, NotFound, Refused
+from triage.errors import JournalError, NotFound, Refused, TriageError
 from triage.journal import LEASE_LENGTH, Chain, Entry, Journal, Lease, Summary
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from triage.catalog import Catalog
-    from triage.incident import Alert, Event, Incident, Plan, Window
+    from triage.incident import Alert, Approval, Event, Incident, Plan, Release, State, Window
     from triage.playbook import Playbook
     from triage.ports import Clock
     from triage.step import Ports
 
 Progress = Callable[[str], None]
 DEFAULT_PLAYBOOK = "model_quality_drop"
+POLL_SECONDS = 2.0
+"""How soon an executor that waits notices what others have written."""
+WITHDRAW_WAITS = (1.0, 2.0, 4.0, 8.0)
 
 
 class Receipt(NamedTuple):
@@ -96,11 +99,16 @@ class Desk:
         incident, opened = self.journal.receive(alert, window, name, checked.document.text, snapshot, run_key)
         return Receipt(incident, opened)
 
-    def advance(self, incident: str, progress: Progress = lambda line: None) -> "Incident":
+    def advance(
+        self, incident: str, progress: Progress = lambda line: None, *, again: bool = False, patient: bool = False
+    ) -> "Incident":
         """Work on ``incident`` until it is finished or waits for someone; what was finished before is not done again.
 
+        ``again``: steps that failed are tried once more first. ``patient``: go on waiting where an approval is missing.
         Raises LeaseHeld while another process does.
         """
+        from triage import engine
+        from triage.incident import State
         from triage.playbook import Playbook
 
         before = self.journal.read(incident)
@@ -108,7 +116,12 @@ class Desk:
         playbook = Playbook.parse(self.journal.document(before.playbook_digest), f"{before.playbook}.yaml")
         catalog = self._catalog(before)
         with self._leased(incident) as lease:
-            return self._work(incident, lease, playbook, catalog, self._connect(catalog), progress)
+            if again and before.state is not State.ABORTED:
+                failed = engine.unfinished(self.journal.read(incident), playbook)
+                reopened = [Entry("step_reopened", {"step": step.id, "uses": step.uses}) for step in failed]
+                if reopened:
+                    self.journal.append(incident, reopened, lease)
+            return self._work(incident, lease, playbook, catalog, self._connect(catalog), progress, patient)
 
     def approve(
         self, incident: str, plan: str, by: str, *, account: str = "", ttl: "timedelta | None" = None
@@ -154,7 +167,9 @@ class Desk:
         return self.journal.read(incident)
 
     def abort(self, incident: str, reason: str, by: str) -> "Incident":
-        """End ``incident`` for good, also while a step of it runs: a job that runs is cancelled. Raises Refused."""
+        """End ``incident`` for good, also while a step of it runs: a job that runs is cancelled, and a challenger that
+        is not released in full gets no more traffic. Raises Refused; StepFailed where the router can't be told.
+        """
         from triage.incident import State
 
         found = self.journal.read(incident)
@@ -162,7 +177,53 @@ class Desk:
             raise Refused(f"{incident} is closed already", hint=f"'triage show {incident}' says how it ended")
         state = {"state": State.ABORTED, "reason": f"aborted by {by}: {reason}"}
         self.journal.append(incident, [Entry("state_changed", state)])
+        found = self.journal.read(incident)
+        if found.release is not None and found.release.under_way:
+            self._withdraw(found, found.release, found.state_reason)
         return self.journal.read(incident)
+
+    def rollback(self, incident: str, reason: str, by: str, *, account: str = "") -> "Incident":
+        """Back to the champion that served before ``incident`` released another, at once and without an approval.
+
+        Also while the incident is worked on elsewhere, and after it was closed. Raises Refused where nothing was
+        released, StepFailed and others where the router or the registry can't be told.
+        """
+        from triage.incident import Withdrawal
+
+        self.journal.verify(incident)
+        found = self.journal.read(incident)
+        if found.release is None or found.release.withdrawn:
+            gone = "was rolled back already" if found.release else "has released nothing"
+            raise Refused(f"{incident} {gone}", hint=f"'triage show {incident}' says where it stands")
+        withdrawal = Withdrawal(by, self._clock.now(), reason, account)
+        self.journal.append(incident, [Entry("withdrawal_asked", {"withdrawal": withdrawal})])
+        self._withdraw(found, found.release, f"rolled back by {by}: {reason}")
+        return self.journal.read(incident)
+
+    def _withdraw(
+        self,
+        found: "Incident",
+        release: "Release",
+        reason: str,
+        lease: Lease | None = None,
+        ports: "Ports | None" = None,
+    ) -> None:
+        """Intent, effect, outcome of going back to the champion of before. Raises what the router or registry raise."""
+        from dataclasses import replace
+
+        from triage.incident import ReleaseStage, State
+        from triage.routing import withdraw
+
+        catalog = self._catalog(found)
+        model = catalog.model(found.model)
+        back = replace(release, stage=ReleaseStage.WITHDRAWN, weight=0.0, shadow=0.0, reached=False, reason=reason)
+        if release.stage is not ReleaseStage.WITHDRAWN:
+            self.journal.append(found.id, [Entry("release_changed", {"release": back})], lease)
+        withdraw(ports or self._connect(catalog), model.registered_model, model.alias, release, f"{found.id}/withdraw")
+        entries = [Entry("release_changed", {"release": replace(back, reached=True)})]
+        if found.state is not State.ABORTED:
+            entries.append(Entry("state_changed", {"state": State.NEEDS_PERSON, "reason": reason}))
+        self.journal.append(found.id, entries, lease)
 
     def _plan(self, incident: str) -> "tuple[Incident, Plan]":
         """An incident with a plan that may still be decided on. Raises Refused."""
@@ -187,13 +248,14 @@ class Desk:
         return Catalog.restore(self.journal.document(incident.catalog_digest))
 
     def _stopped(self, incident: str) -> bool:
-        """Whether ``incident`` was aborted, asked from any thread."""
+        """Whether ``incident`` was aborted, or its release withdrawn by a person, asked from any thread."""
         from triage.incident import State
 
         with suppress(JournalError):
             journal = Journal(self.journal.path, self._clock)
             try:
-                return journal.read(incident).state is State.ABORTED
+                found = journal.read(incident)
+                return found.state is State.ABORTED or found.withdrawal is not None
             finally:
                 journal.close()
         return False
@@ -206,35 +268,93 @@ class Desk:
         catalog: "Catalog",
         ports: "Ports",
         progress: Progress,
+        patient: bool,
     ) -> "Incident":
         from triage import engine
+        from triage.incident import State
         from triage.scope import Scope
 
         scope = Scope()
         stopped = partial(self._stopped, incident_id)
+        told = ""
         while True:
             incident = self.journal.read(incident_id)
             now = self._clock.now()
-            four_eyes = catalog.model(incident.model).approval.four_eyes
-            match engine.next_move(incident, playbook, now, four_eyes=four_eyes):
+            policy = catalog.model(incident.model).approval
+            match engine.next_move(
+                incident, playbook, now, four_eyes=policy.four_eyes, auto_approve=policy.auto_approve
+            ):
                 case engine.Settle(state, reason):
-                    if (state, reason) != (incident.state, incident.state_reason):
-                        entry = Entry("state_changed", {"state": state, "reason": reason})
-                        self.journal.append(incident_id, [entry], lease)
-                    return self.journal.read(incident_id)
-                case engine.Wait(until, reason):
-                    progress(f"waiting until {until:%H:%M:%S}: {reason}")
-                    self._clock.sleep(max(0.0, (until - now).total_seconds()))
+                    self._stand(incident, state, reason, lease)
+                    if not (patient and state is State.WAITING_FOR_APPROVAL):
+                        return self.journal.read(incident_id)
+                    progress(f"waiting for an approval: {reason}")
+                    self._pause()
+                case engine.Wait(until, reason, state):
+                    if state is not incident.state:
+                        self._stand(incident, state, reason, lease)
+                    if (line := f"waiting until {until:%H:%M:%S}: {reason}") != told:
+                        progress(told := line)
+                    self._pause(until)
+                case engine.Grant(digest, steps):
+                    approval = self._granted(digest, steps, policy.ttl)
+                    self.journal.append(incident_id, [Entry("approved", {"approval": approval})], lease)
+                case engine.Withdraw(release, reason):
+                    progress(f"back to version {release.champion}: {reason}")
+                    if not self._withdrawn(incident, release, reason, lease, ports, progress):
+                        return self.journal.read(incident_id)
                 case engine.Skip(step, reason):
                     entry = Entry("step_skipped", {"step": step.id, "uses": step.uses, "reason": reason})
                     self.journal.append(incident_id, [entry], lease)
                 case engine.Run() as move:
-                    progress(move.step.title or move.step.id)
-                    self.journal.append(incident_id, [engine.begin(move, incident)], lease)
-                    incident = self.journal.read(incident_id)  # an abort may have come first
+                    if not move.tick:
+                        progress(move.step.title or move.step.id)
+                        self.journal.append(incident_id, [engine.begin(move, incident)], lease)
+                        incident = self.journal.read(incident_id)  # an abort may have come first
                     ctx = engine.context(move, incident, playbook, catalog, ports, scope, progress, stopped)
                     entries = engine.perform(move, ctx, now=self._clock.now)
                     self.journal.append(incident_id, entries, lease)
+
+    def _stand(self, incident: "Incident", state: "State", reason: str, lease: Lease) -> None:
+        """Write down where ``incident`` stands, where that is news."""
+        if (state, reason) != (incident.state, incident.state_reason):
+            self.journal.append(incident.id, [Entry("state_changed", {"state": state, "reason": reason})], lease)
+
+    def _pause(self, until: "datetime | None" = None) -> None:
+        """Sleep until ``until``, or until somebody else writes to the journal: an approval, an abort."""
+        seen = self.journal.version()
+        while self.journal.version() == seen:
+            left = POLL_SECONDS if until is None else (until - self._clock.now()).total_seconds()
+            if left <= 0:
+                return
+            self._clock.sleep(min(left, POLL_SECONDS))
+
+    def _granted(self, digest: str, steps: tuple[str, ...], ttl: "timedelta") -> "Approval":
+        from triage.incident import Approval
+
+        now = self._clock.now()
+        return Approval(digest, "the catalogue", now, now + ttl, f"approval.auto_approve: {', '.join(steps)}")
+
+    def _withdrawn(
+        self, incident: "Incident", release: "Release", reason: str, lease: Lease, ports: "Ports", progress: Progress
+    ) -> bool:
+        """Whether the challenger gets no more traffic; tried a few times, for nothing else matters then."""
+        from triage.incident import State
+
+        for wait in (*WITHDRAW_WAITS, None):
+            try:
+                self._withdraw(incident, release, reason, lease, ports)
+            except TriageError as error:
+                said = f"version {release.champion} could not be brought back: {error}"
+                progress(said)
+                if wait is None:
+                    state = State.NEEDS_PERSON if incident.state is not State.ABORTED else State.ABORTED
+                    self._stand(incident, state, said, lease)
+                    return False
+                self._clock.sleep(wait)
+            else:
+                return True
+        return False
 
     @contextmanager
     def _leased(self, incident: str) -> Iterator[Lease]:

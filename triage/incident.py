@@ -247,21 +247,27 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The safe next steps. ``digest`` binds an approval to these actions on this evidence and this ``champion``."""
+    """The safe next steps. ``digest`` binds an approval to these actions on this evidence and these versions.
+
+    An approval of the plan lets each step that it ``covers`` through once; what else the actions name is foreseen, and
+    will be asked for in a plan of its own. ``challenger`` is the version to be released, where there is one.
+    """
 
     summary: str
     actions: tuple[Action, ...]
     not_chosen: tuple[Alternative, ...] = ()
     digest: str = ""
     champion: str = ""
+    covers: tuple[str, ...] = ()
+    challenger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One person's yes to one plan: good for one gated step, until ``until``.
+    """One yes to one plan, to be used until ``until``: by each step that the plan covers, once.
 
-    ``by`` is the name that was given, ``account`` the operating system's user and host it came from; ``used_by`` is
-    the step that has used it up.
+    ``by`` is the name that was given, ``account`` the operating system's user and host it came from, or the catalogue's
+    key where a policy said yes. ``used_by`` are the ids of the steps that it let through.
     """
 
     plan_digest: str
@@ -269,7 +275,7 @@ class Approval:
     at: datetime
     until: datetime
     account: str = ""
-    used_by: str = ""
+    used_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +283,53 @@ class Rejection:
     """One person's no to one plan."""
 
     plan_digest: str
+    by: str
+    at: datetime
+    reason: str
+    account: str = ""
+
+
+class ReleaseStage(StrEnum):
+    """How much of the traffic a challenger answers: none that is seen, a part, all of it, or none any more."""
+
+    SHADOW = "shadow"
+    CANARY = "canary"
+    FULL = "full"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How far ``challenger`` has come; ``champion`` served before, and is what a rollback returns to.
+
+    ``weight`` and ``shadow`` are shares of the traffic, from 0 to 1. Written down before the router is told
+    (``reached`` is false: it may or may not do so yet), and again once it does.
+    """
+
+    champion: str
+    challenger: str
+    stage: ReleaseStage
+    weight: float = 0.0
+    shadow: float = 0.0
+    reached: bool = False
+    step: str = ""
+    reason: str = ""
+    since: datetime | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether somebody has to watch it: the challenger is asked, and neither released in full nor withdrawn."""
+        return self.stage in (ReleaseStage.SHADOW, ReleaseStage.CANARY) or not self.reached
+
+    @property
+    def withdrawn(self) -> bool:
+        return self.stage is ReleaseStage.WITHDRAWN and self.reached
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """One person's word to go back to the champion of before."""
+
     by: str
     at: datetime
     reason: str
@@ -312,7 +365,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """How far one step of the playbook came."""
+    """How far one step of the playbook came.
+
+    A step that takes hours says so in ``progress`` and goes on at ``due_at``; ``looks`` are what it saw, oldest first.
+    One that is done and has a ``due_at`` is still watched.
+    """
 
     id: str
     uses: str
@@ -324,6 +381,10 @@ class StepRecord:
     reason: str = ""
     retry_at: datetime | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    looks: tuple[Mapping[str, Any], ...] = ()
+    due_at: datetime | None = None
+    retried: int = 0
 
     @property
     def settled(self) -> bool:
@@ -358,6 +419,8 @@ class Incident:
     plan: Plan | None = None
     approval: Approval | None = None
     rejection: Rejection | None = None
+    release: Release | None = None
+    withdrawal: Withdrawal | None = None
     head: str = ""
     length: int = 0
 
@@ -406,9 +469,9 @@ def _step(incident: Incident, event: Event, **changes: Any) -> Incident:
 
 
 def _step_started(incident: Incident, event: Event) -> Incident:
-    unused = incident.approval is not None and not incident.approval.used_by
-    if event.data.get("gated") and incident.approval is not None and unused and event.at < incident.approval.until:
-        incident = replace(incident, approval=replace(incident.approval, used_by=event.data["step"]))
+    given, name = incident.approval, event.data["step"]
+    if event.data.get("gated") and given is not None and (given.used_by or event.at < given.until):
+        incident = replace(incident, approval=replace(given, used_by=tuple(dict.fromkeys((*given.used_by, name)))))
     return _step(
         incident,
         event,
@@ -417,8 +480,31 @@ def _step_started(incident: Incident, event: Event) -> Incident:
         finished_at=None,
         outcome=None,
         retry_at=None,
+        due_at=None,
         reason="",
     )
+
+
+def _step_progressed(incident: Incident, event: Event) -> Incident:
+    data = event.data
+    before = incident.steps.get(data["step"])
+    seen = before.looks if before else ()
+    return _step(
+        incident,
+        event,
+        progress=data.get("progress", {}),
+        looks=(*seen, data["look"]) if data.get("look") is not None else seen,
+        due_at=decode(datetime, data["due"]),
+        retry_at=None,
+        retried=0,
+        reason=data.get("statement", ""),
+    )
+
+
+def _step_reopened(incident: Incident, event: Event) -> Incident:
+    """Somebody wants a step that failed, or was not heard of again, to be tried once more, from its beginning."""
+    changes = {"outcome": None, "skipped": False, "finished_at": None, "retry_at": None, "due_at": None}
+    return _step(incident, event, **changes, reason="", outputs={}, progress={}, looks=())
 
 
 def _step_finished(incident: Incident, event: Event) -> Incident:
@@ -430,6 +516,7 @@ def _step_finished(incident: Incident, event: Event) -> Incident:
         finished_at=event.at,
         reason=data.get("reason", ""),
         outputs=data.get("outputs", {}),
+        due_at=decode(datetime, data["due"]) if data.get("due") else None,
     )
     found = tuple(decode(Evidence, item) for item in data.get("evidence", ()))
     fresh = {item.id for item in found}
@@ -447,7 +534,9 @@ def _planned(incident: Incident, event: Event) -> Incident:
 
 
 def _step_will_retry(incident: Incident, event: Event) -> Incident:
-    return _step(incident, event, retry_at=decode(datetime, event.data["at"]), reason=event.data.get("reason", ""))
+    before = incident.steps.get(event.data["step"])
+    again = {"retry_at": decode(datetime, event.data["at"]), "retried": before.retried + 1 if before else 1}
+    return _step(incident, event, **again, reason=event.data.get("reason", ""))
 
 
 def _step_skipped(incident: Incident, event: Event) -> Incident:
@@ -474,6 +563,14 @@ def _rejected(incident: Incident, event: Event) -> Incident:
     return replace(incident, rejection=rejection, approval=None)
 
 
+def _release_changed(incident: Incident, event: Event) -> Incident:
+    return replace(incident, release=replace(decode(Release, event.data["release"]), since=event.at))
+
+
+def _withdrawal_asked(incident: Incident, event: Event) -> Incident:
+    return replace(incident, withdrawal=decode(Withdrawal, event.data["withdrawal"]))
+
+
 def _unread(incident: Incident, event: Event) -> Incident:
     return incident
 
@@ -483,9 +580,13 @@ _READERS = {
     "step_finished": _step_finished,
     "step_will_retry": _step_will_retry,
     "step_skipped": _step_skipped,
+    "step_progressed": _step_progressed,
+    "step_reopened": _step_reopened,
     "diagnosed": _diagnosed,
     "planned": _planned,
     "state_changed": _state,
     "approved": _approved,
     "rejected": _rejected,
+    "release_changed": _release_changed,
+    "withdrawal_asked": _withdrawal_asked,
 }

@@ -100,6 +100,10 @@ class Playbook:
             sorter.done(ready.pop(0))
         return tuple(ordered)
 
+    def ancestors(self, step: StepSpec) -> set[str]:
+        """The ids of all steps that run before ``step``."""
+        return _ancestors(step, {one.id: one for one in self.spec.steps})
+
     def params(self, step: StepSpec) -> BaseModel:
         """The validated parameters of ``step``."""
         return registry.load(step.uses).params.model_validate(step.params)

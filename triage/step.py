@@ -6,7 +6,8 @@ A step is a module with a one-line docstring and
 - ``effect``: ``Effect.READ`` or ``Effect.CHANGE``; with ``gated = False`` a change that can't touch what is served;
 - ``Params``: a pydantic model, which gives YAML validation, JSON schema, help and forms;
 - ``run(ctx) -> Findings``;
-- for a change also ``preview(ctx)``, ``probe(ctx)`` (did my effect already happen?) and ``undo(ctx, done)``.
+- for a change also ``preview(ctx)``, ``probe(ctx)`` (did my effect already happen?) and ``undo(ctx, done)``;
+- for a step that takes hours also ``tick(ctx)``: `run` and `tick` may answer `UnderWay` in place of `Findings`.
 """
 
 import hashlib
@@ -15,12 +16,14 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from triage.errors import NotFound, Unmeasurable, near
-from triage.incident import CauseKind, Diagnosis, Effect, Evidence, Incident, Plan
+from triage.incident import CauseKind, Diagnosis, Effect, Evidence, Incident, Plan, Release, StepRecord
+from triage.ports import Clock, Metrics, Registry, Router, Trainer, Windows
 from triage.ports import Clock, Metrics, Registry, Router, Trainer, Windows
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 LEFT_FOR_A_PERSON = "left_for_a_person"
 """The output of a step that says what remains to be done by hand."""
+CONCLUDED = "concluded"
+"""The output of a step that says how the incident ended well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,8 @@ class Ports:
 class Context:
     """What a step is given. ``key`` is its idempotency key: the same for every attempt at the same step.
 
-    ``stopped`` says whether the incident was aborted meanwhile; a step that takes long asks it often.
+    ``stopped`` says whether the incident was aborted, or its release withdrawn, meanwhile; a step that takes long asks
+    it often, and one that changes what is served asks it before and after.
     """
 
     incident: Incident
@@ -66,6 +72,11 @@ class Context:
     progress: Callable[[str], None]
     stopped: Callable[[], bool] = lambda: False
 
+    @property
+    def record(self) -> StepRecord:
+        """How far this step came before, as the journal tells it."""
+        return self.incident.steps.get(self.step) or StepRecord(self.step, self.step)
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -75,6 +86,25 @@ class Findings:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     diagnosis: Diagnosis | None = None
     plan: Plan | None = None
+    release: Release | None = None
+    due: datetime | None = None
+    """A step that is done and wants to look again then, for as long as others wait on a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A step that goes on at ``due``: the engine writes this down, and calls its `tick` then.
+
+    ``state`` (small JSON values) replaces what the step said before and is all that its next tick may rely on;
+    ``look`` is added to those before. What is decided is written down by one tick and done by the next, so that a
+    process that was killed anywhere goes on from what is on disk. A tick may be repeated; it has its effect once.
+    """
+
+    state: Mapping[str, Any]
+    due: datetime
+    statement: str = ""
+    look: Mapping[str, Any] | None = None
+    release: Release | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +119,18 @@ class Step:
     params: "type[BaseModel]"
     module: ModuleType
 
-    def run(self, ctx: Context) -> Findings:
+    def run(self, ctx: Context) -> Findings | UnderWay:
         return self.module.run(ctx)
+
+    def tick(self, ctx: Context) -> Findings | UnderWay:
+        """Go on with what is under way, by ``ctx.record``."""
+        return self.module.tick(ctx)
 
     def preview(self, ctx: Context) -> str:
         """What `run` would change, in words; changes nothing."""
         return self.module.preview(ctx)
 
-    def probe(self, ctx: Context) -> Findings | None:
+    def probe(self, ctx: Context) -> Findings | UnderWay | None:
         """The findings of an effect that already happened, or None. Raises Unmeasurable when it can't be known."""
         return self.module.probe(ctx)
 

@@ -6,10 +6,10 @@ snapshotted into a journal.
 
 from triage.catalog.catalog import Catalog, json_schema
 from triage.catalog.connections import Auth, Prometheus, RegistryAddress
+from triage.catalog.direction import Direction
 from triage.catalog.fields import Duration, PositiveDuration, Secret
 from triage.catalog.model import (
     Dataset,
-    Direction,
     FeatureType,
     Kpi,
     LevelKind,
@@ -19,8 +19,9 @@ from triage.catalog.model import (
     Task,
     Training,
 )
+from triage.catalog.release import Guardrail, ReleasePolicy
 
 __all__ = [
-    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Kpi", "LevelKind", "Model", "PerRow",
-    "PositiveDuration", "Prometheus", "RegistryAddress", "Secret", "ServiceLevel", "Task", "Training", "json_schema",
+    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Guardrail", "Kpi", "LevelKind", "Model", "PerRow",
+    "PositiveDuration", "Prometheus", "RegistryAddress", "ReleasePolicy", "Secret", "ServiceLevel", "Task", "Training", "json_schema",
 ]  # fmt: skip

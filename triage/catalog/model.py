@@ -6,12 +6,9 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr
 
+from triage.catalog.direction import Direction
 from triage.catalog.fields import Duration, Name, Part, PositiveDuration, PromQL, RelativePath
-
-
-class Direction(StrEnum):
-    HIGHER_IS_BETTER = "higher_is_better"
-    LOWER_IS_BETTER = "lower_is_better"
+from triage.catalog.release import ReleasePolicy
 
 
 class Task(StrEnum):
@@ -168,7 +165,9 @@ class ApprovalPolicy(Part):
     four_eyes: bool = False
     """Whether the approver must be another person than the requester."""
     ttl: PositiveDuration = timedelta(hours=4)
-    """How long an approval holds at most."""
+    """How long an approval holds at most, before its first use."""
+    auto_approve: tuple[Literal["retrain", "shadow"], ...] = ()
+    """Steps that need no person, where a plan covers no others: they change nothing that users are served."""
 
 
 class Model(Part):
@@ -195,6 +194,8 @@ class Model(Part):
     training: Training | None = None
     comparison: Comparison = Comparison()
     approval: ApprovalPolicy = ApprovalPolicy()
+    release: ReleasePolicy | None = None
+    """How a challenger that passed the comparison is released, over the router."""
     features: dict[str, Feature] = Field(default_factory=dict)
     leave_out: tuple[str, ...] = ()
     """Columns that are no features, or that always drift: ids, times."""

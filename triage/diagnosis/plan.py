@@ -10,14 +10,32 @@ LEAST_CONFIDENCE = 0.5
 """Below this probability of the first cause the plan is to look further, not to change anything."""
 
 
-def plan(diagnosis: Diagnosis, model: str, champion: str, evidence: Sequence[Evidence]) -> Plan:
+def plan(
+    diagnosis: Diagnosis,
+    model: str,
+    champion: str,
+    evidence: Sequence[Evidence],
+    *,
+    previous: str = "",
+    too_early: str = "",
+) -> Plan:
     """What to do about ``diagnosis``: actions in order, and why not the others.
 
-    ``champion`` names the version that serves now. The digest binds an approval to these actions, this evidence and
-    that version.
+    ``champion`` names the version that serves now, ``previous`` the one that did before it; ``too_early`` says why the
+    newest rows are not fit to train on yet.
     """
-    drafted = replace(_draft(diagnosis, model, champion), champion=champion)
-    return replace(drafted, digest=digest([drafted, [item.id for item in evidence], [*evidence], champion]))
+    cause = diagnosis.causes[0] if diagnosis.causes else None
+    drafted = _draft(diagnosis, model, champion)
+    if cause is not None and "retrain" in drafted.covers and too_early:
+        drafted = _not_yet(cause, model, too_early)
+    if cause is not None and cause.kind is CauseKind.BAD_DEPLOY and "rollback" in {one.step for one in drafted.actions}:
+        drafted = _to_version(drafted, model, previous)
+    return bound(replace(drafted, champion=champion), evidence)
+
+
+def bound(drafted: Plan, evidence: Sequence[Evidence]) -> Plan:
+    """``drafted`` with the digest that binds an approval to its actions and versions, and to this evidence."""
+    return replace(drafted, digest=digest([replace(drafted, digest=""), *evidence]))
 
 
 def _draft(diagnosis: Diagnosis, model: str, champion: str) -> Plan:
@@ -82,7 +100,7 @@ def _retrain(cause: Cause, model: str, champion: str) -> Plan:
                 "canary",
                 "Canary at 10%, then full release",
                 Effect.CHANGE,
-                why="the change is proven on a tenth of the traffic first",
+                why="the change is proven on a tenth of the traffic first; approved by itself, once the comparison is in",
                 before=f"100% version {champion}",
                 after="10%, 50%, then 100% the challenger",
                 blast_radius="a tenth of the traffic at first",
@@ -97,7 +115,28 @@ def _retrain(cause: Cause, model: str, champion: str) -> Plan:
             ),
             Alternative("do nothing", "the drop goes on as long as the inputs stay where they are"),
         ),
+        covers=("retrain", "shadow"),
     )
+
+
+def _not_yet(cause: Cause, model: str, why: str) -> Plan:
+    return Plan(
+        f"do not retrain {model} yet: {why}",
+        (Action("wait", "Wait for fresh rows", Effect.READ, why=cause.statement, after=why),),
+        (
+            Alternative("retrain now", f"{why}; too early a retrain learns the middle of a change"),
+            Alternative("roll back", "no recent deploy explains the drop"),
+        ),
+    )
+
+
+def _to_version(drafted: Plan, model: str, previous: str) -> Plan:
+    """The roll-back with the version it goes to: without one nobody can approve it."""
+    if not previous:
+        return drafted
+    (action,) = drafted.actions
+    action = replace(action, after=f"version {previous}", params={"version": previous})
+    return replace(drafted, summary=f"roll {model} back to version {previous}", actions=(action,), covers=("rollback",))
 
 
 def _mend_upstream(what: str) -> Callable[[Cause, str, str], Plan]:
