@@ -17,14 +17,22 @@ from triage.incident import (
     Plan,
     Rejection,
     State,
+    StepRecord,
     Verdict,
     Window,
+    Withdrawal,
     fold,
 )
 
 NOW = datetime(2026, 11, 4, tzinfo=UTC)
 DIGEST = "sha256:" + "ab" * 32
-PLAN = Plan("retrain", (Action("retrain", "Retrain", Effect.CHANGE, "it drifted"),), digest=DIGEST, champion="2")
+PLAN = Plan(
+    "retrain",
+    (Action("retrain", "Retrain", Effect.CHANGE, "it drifted"),),
+    digest=DIGEST,
+    champion="2",
+    covers=("retrain", "shadow"),
+)
 GIVEN = Approval(DIGEST, "ann", NOW, NOW + timedelta(hours=4), "ann@desk")
 
 
@@ -46,18 +54,23 @@ def test_an_approval_of_this_plan_in_time_opens_the_gate() -> None:
         ({"plan": replace(PLAN, digest="sha256:" + "cd" * 32)}, "another plan"),
         ({"approval": replace(GIVEN, until=NOW)}, "expired"),
         ({"approval": replace(GIVEN, at=NOW + timedelta(minutes=1))}, "expired"),
-        ({"approval": replace(GIVEN, used_by="retrain")}, "used by 'retrain'"),
+        (
+            {"approval": replace(GIVEN, used_by=("first",)), "steps": {"first": StepRecord("first", "retrain")}},
+            "by 'first'",
+        ),
+        ({"plan": replace(PLAN, covers=("shadow",))}, "does not cover 'retrain'"),
+        ({"withdrawal": Withdrawal("eve", NOW, "it burns")}, "rolled back by eve"),
         ({"approval": replace(GIVEN, by=" BOB ")}, "another person"),
         ({"rejection": Rejection(DIGEST, "eve", NOW, "too risky")}, "rejected by eve"),
     ],
 )
 def test_anything_less_keeps_it_shut(changes: dict[str, object], words: str) -> None:
-    assert words in objection(incident(**changes), NOW, four_eyes=True, step="promote")
+    assert words in objection(incident(**changes), NOW, four_eyes=True, step="second", uses="retrain")
 
 
 def test_the_step_that_used_an_approval_may_go_on_after_it_expired() -> None:
-    used = replace(GIVEN, used_by="retrain", until=NOW)
-    assert objection(incident(approval=used), NOW, four_eyes=False, step="retrain") == ""
+    used = replace(GIVEN, used_by=("retrain",), until=NOW)
+    assert objection(incident(approval=used), NOW, four_eyes=False, step="retrain", uses="retrain") == ""
 
 
 @pytest.mark.parametrize("typed", ["", "ab", "ab" * 5, "cd" * 6, "ab" * 33])
@@ -89,12 +102,12 @@ FOUND = Evidence("e", "s", CauseKind.UNKNOWN, Verdict.SUPPORTS, "something new")
 def test_a_gated_step_uses_the_approval_up() -> None:
     read = told(APPROVED, ("step_started", STARTED, NOW))
     assert read.approval is not None
-    assert read.approval.used_by == "retrain"
+    assert read.approval.used_by == ("retrain",)
 
 
 def test_an_expired_approval_is_not_used_by_merely_starting_a_step() -> None:
     read = told(APPROVED, ("step_started", STARTED, NOW + timedelta(hours=5)))
-    assert "expired" in objection(read, NOW + timedelta(hours=5), four_eyes=False, step="retrain")
+    assert "expired" in objection(read, NOW + timedelta(hours=5), four_eyes=False, step="retrain", uses="retrain")
 
 
 @pytest.mark.parametrize(

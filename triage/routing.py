@@ -30,7 +30,7 @@ def send(ports: Ports, model: str, rollout: Rollout, key: str) -> None:
 
 
 def verify(ports: Ports, model: str, rollout: Rollout) -> None:
-    """Ask the servers what they have loaded; an alias or a spec proves nothing. Raises StepFailed, SourceUnavailable."""
+    """Ask the servers what they have loaded; a spec proves nothing. Raises StepFailed, SourceUnavailable."""
     served = {one.role: one.version for one in router_of(ports).serving(model)}
     wanted = {"champion": rollout.champion}
     if rollout.weight > 0 or rollout.shadow > 0:

@@ -15,15 +15,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from triage.errors import NotFound, Unmeasurable, near
 from triage.incident import CauseKind, Diagnosis, Effect, Evidence, Incident, Plan, Release, StepRecord
-from triage.ports import Clock, Metrics, Registry, Router, Trainer, Windows
 from triage.ports import Clock, Metrics, Registry, Router, Trainer, Windows
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from triage.catalog.model import (
 from triage.catalog.release import Guardrail, ReleasePolicy
 
 __all__ = [
-    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Guardrail", "Kpi", "LevelKind", "Model", "PerRow",
-    "PositiveDuration", "Prometheus", "RegistryAddress", "ReleasePolicy", "Secret", "ServiceLevel", "Task", "Training", "json_schema",
+    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Guardrail", "Kpi", "LevelKind", "Model",
+    "PerRow", "PositiveDuration", "Prometheus", "RegistryAddress", "ReleasePolicy", "Secret", "ServiceLevel", "Task",
+    "Training", "json_schema",
 ]  # fmt: skip

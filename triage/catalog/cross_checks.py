@@ -15,6 +15,7 @@ def cross_check(models: Mapping[str, Model], datasets: Mapping[str, Dataset], do
         where = ("models", name)
         yield from _check_datasets(datasets, model, where, document)
         yield from _check_levels(model, where, document)
+        yield from _check_release(datasets, model, where, document)
         if re.fullmatch(r"latest|v\d+", model.alias, re.IGNORECASE):
             yield document.fault(
                 (*where, "alias"), f"'{model.alias}' is reserved by MLflow", "use a name like champion"
@@ -45,6 +46,31 @@ def _check_datasets(
         if joined and log is not None and log.key is None:
             message = f"{part} can't be joined: the serving log '{model.serving_log.dataset}' has no key"
             yield document.fault(here, message, f"add 'key: COLUMN' to datasets.{model.serving_log.dataset}")
+
+
+def _check_release(
+    datasets: Mapping[str, Dataset], model: Model, where: KeyPath, document: Document
+) -> Iterator[Fault]:
+    policy = model.release
+    if policy is None:
+        return
+    here = (*where, "release")
+    names = [guardrail.name for guardrail in policy.guardrails]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            message = f"a second guardrail called '{name}'"
+            yield document.fault((*here, "guardrails", index, "name"), message, "give each its own name")
+    by_labels = policy.labels is not None and policy.labels.needed
+    if not by_labels and not any(guardrail.needed for guardrail in policy.guardrails):
+        message = "no guardrail that a stage has to pass: such a canary could never go on"
+        yield document.fault(here, message, "add a guardrail, such as the share of failed requests")
+    log = policy.shadow.dataset
+    if log is not None and log not in datasets:
+        hint = near(log, datasets, listing=f"datasets: {', '.join(datasets)}")
+        yield document.fault((*here, "shadow", "dataset"), f"no dataset '{log}'", hint)
+    if by_labels and (model.labels is None or model.serving_log.version is None):
+        message = "labels are needed, and can't be told apart by version"
+        yield document.fault((*here, "labels"), message, "name labels, and serving_log.version")
 
 
 def _check_levels(model: Model, where: KeyPath, document: Document) -> Iterator[Fault]:

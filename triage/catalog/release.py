@@ -33,7 +33,7 @@ class Guardrail(Part):
 
     name: Name
     total: PerVersion
-    """How many requests there were in one interval, such as sum(increase(requests_total{version="$version"}[$interval]))"""
+    """How many requests one interval had, such as sum(increase(requests_total{version="$version"}[$interval]))."""
     events: PerVersion
     """How many of them the share counts: failed, slow, converted."""
     direction: Direction = Direction.LOWER_IS_BETTER
@@ -117,7 +117,7 @@ class ReleasePolicy(Part):
     labels: LabelGuardrail | None = LabelGuardrail()
     shadow: ShadowPolicy = ShadowPolicy()
     answer_changes_outcome: bool = False
-    """Whether people react to the answer (a price, a ranking), so that only users of its own show a version's effect."""
+    """Whether people react to the answer (a price, a ranking), so that only its own users show a version's effect."""
     recovery: RecoveryPolicy = RecoveryPolicy()
 
     @model_validator(mode="after")

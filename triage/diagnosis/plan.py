@@ -100,7 +100,7 @@ def _retrain(cause: Cause, model: str, champion: str) -> Plan:
                 "canary",
                 "Canary at 10%, then full release",
                 Effect.CHANGE,
-                why="the change is proven on a tenth of the traffic first; approved by itself, once the comparison is in",
+                why="the change is proven on a tenth of the traffic first; approved later, in a plan of its own",
                 before=f"100% version {champion}",
                 after="10%, 50%, then 100% the challenger",
                 blast_radius="a tenth of the traffic at first",
