@@ -20,6 +20,7 @@ from triage.errors import Refused
 from triage.incident import Alert, Cause, CauseKind, Diagnosis, Incident, Outcome, State
 from triage.journal import Entry
 from triage.ports import ModelVersion
+from triage.reading.provenance import audit, family
 from triage.step import Ports
 from triage.wiring import connect
 
@@ -68,7 +69,9 @@ model = LogisticRegression().fit(rows[["x"]], rows.label)
 client = mlflow.MlflowClient(uri, uri)
 signature = mlflow.models.infer_signature(rows[["x"]], model.predict_proba(rows[["x"]])[:, 1])
 with mlflow.start_run(experiment_id=client.get_experiment_by_name("clicks").experiment_id) as run:
-    info = mlflow.sklearn.log_model(model, name="model", signature=signature, pip_requirements=[])
+    mlflow.log_params({"C": 1.0, "seed": job["seed"]})
+    mlflow.set_tag("triage.code", "train 1.0")
+    info = mlflow.sklearn.log_model(model, name="model", signature=signature, pip_requirements=["scikit-learn==1.9.1"])
 client.create_model_version("clicks", info.model_uri, run_id=run.info.run_id, tags=job["tags"], await_creation_for=0)
 """
 
@@ -176,6 +179,39 @@ def test_an_approved_retraining_ends_with_a_verdict_and_moves_no_alias(desk: Des
     assert registry.load_artifact(challenger, "pipeline.json")
     assert registry.load_artifact(challenger, "training.profile")
     assert desk.advance(name).length == done.length
+
+
+def test_a_version_that_triage_had_trained_can_be_built_again_and_its_parent_is_known(
+    desk: Desk, catalog: Catalog
+) -> None:
+    name = opened(desk, catalog)
+    desk.advance(name)
+    desk.approve(name, digest(desk, name), "ann")
+    desk.advance(name)
+    ports, model = connect(catalog), catalog.model("clicks")
+    found = audit(catalog, model, ports, ports.registry.version("clicks", "2"), reread=True)
+    assert found.rebuildable, found.gaps
+    assert [item.found for item in found.items if item.what.startswith("data") and "read again" not in item.found] == []
+    members = {member.version: member for member in family(ports.registry, "clicks")}
+    assert (members["2"].parent, members["2"].incident) == ("1", name)
+    assert [source.name for source in members["2"].data] == ["log", "truth"]
+    (reign,) = desk.champions(model, ports.registry)
+    assert (reign.version, reign.outside) == ("1", False)
+
+
+def test_an_alias_that_somebody_moved_by_hand_shows_among_the_champions(
+    tmp_path: Path, desk: Desk, catalog: Catalog
+) -> None:
+    import mlflow
+
+    name = opened(desk, catalog)
+    desk.advance(name)
+    desk.approve(name, digest(desk, name), "ann")
+    desk.advance(name)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    mlflow.MlflowClient(uri, uri).set_registered_model_alias("clicks", "champion", "2")
+    first, outside = desk.champions(catalog.model("clicks"), connect(catalog).registry)
+    assert (first.version, outside.version, outside.outside, outside.by) == ("1", "2", True, "")
 
 
 def test_an_executor_killed_during_the_training_leaves_one_version_after_all(

@@ -13,10 +13,11 @@ from triage.journal import LEASE_LENGTH, Chain, Entry, Journal, Lease, Summary
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from triage.catalog import Catalog
+    from triage.catalog import Catalog, Model
     from triage.incident import Alert, Approval, Event, Incident, Plan, Release, State, Window
+    from triage.lineage.champions import Reign
     from triage.playbook import Playbook
-    from triage.ports import Clock
+    from triage.ports import Clock, Registry
     from triage.step import Ports
 
 Progress = Callable[[str], None]
@@ -76,6 +77,23 @@ class Desk:
 
         found, events = self.incident(incident), self.events(incident)
         return render_terminal(found, events, colour=colour, next_command=next_command)
+
+    def champions(self, model: "Model", registry: "Registry") -> "tuple[Reign, ...]":
+        """Who was champion of ``model`` when: the registry's moves, and what the incidents of this journal saw."""
+        from triage.lineage.champions import Decision, Sighting, champions
+
+        seen, decided = [], {}
+        for summary in self.journal.summaries():
+            if summary.model != model.name:
+                continue
+            found = self.journal.read(summary.id)
+            if found.plan is not None and found.plan.champion:
+                seen.append(Sighting(found.received_at, found.plan.champion, found.id))
+            if found.plan is not None and found.approval is not None:
+                decided[found.id] = Decision(found.approval.by, found.plan.summary, found.approval.plan_digest)
+        alias = model.alias
+        now = Sighting(self._clock.now(), registry.champion(model.registered_model, alias).version, "")
+        return champions(registry.moves(model.registered_model), seen, decided, alias=alias, now=now)
 
     def receive(
         self, alert: "Alert", catalog: "Catalog", *, playbook: str | None = None, window: "Window | None" = None

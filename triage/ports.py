@@ -1,7 +1,7 @@
 """What the core asks of the world, as Protocols. Adapters implement them; wiring chooses the adapter."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -111,6 +111,27 @@ class AliasMove:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What the registry keeps of a version's making; empty where it keeps nothing, ``problem`` where it can't be read.
+
+    ``datasets`` are the inputs that the run was logged with, ``requirements`` the lines of the model's own list of
+    packages, ``python`` the version of Python it was made with, ``image`` the container image it was made in.
+    """
+
+    status: str = ""
+    started_at: datetime | None = None
+    made_by: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    datasets: tuple[Source, ...] = ()
+    requirements: tuple[str, ...] = ()
+    python: str = ""
+    image: str = ""
+    problem: str = ""
+
+
 class Predictor(Protocol):
     """A model loaded by version."""
 
@@ -168,6 +189,9 @@ class Registry(Protocol):
 
     def versions(self, model: str) -> tuple[ModelVersion, ...]:
         """Newest first."""
+
+    def provenance(self, version: ModelVersion) -> Provenance:
+        """How the version was made. Raises SourceUnavailable."""
 
     def predictor(self, version: ModelVersion) -> Predictor:
         """Load the model. Raises Unmeasurable when it can't be loaded."""

@@ -71,6 +71,13 @@ def test_the_champion_is_what_the_alias_names_with_its_features(registry: Regist
     assert registry.version("clicks", "2").aliases == ()
 
 
+def test_how_a_version_was_made_is_empty_where_nothing_was_kept(registry: Registry) -> None:
+    made = registry.provenance(registry.champion("clicks", "champion"))
+    assert (made.params, made.datasets, made.problem) == ({}, (), "")
+    with pytest.raises(NotFound):
+        registry.provenance(ModelVersion("clicks", "77", run_id="r"))
+
+
 def test_versions_come_newest_first(registry: Registry) -> None:
     assert [(one.version, one.aliases) for one in registry.versions("clicks")] == [("2", ()), ("1", ("champion",))]
 

@@ -16,7 +16,7 @@ from triage.adapters.recorded import on_grid
 from triage.adapters.refusals import halted, moved_outside
 from triage.errors import DataError, EmptyWindow, NotFound, Refused, SourceUnavailable, Unmeasurable, near
 from triage.incident import Source, Window
-from triage.ports import AliasMove, DatasetInfo, ModelVersion, RangeResult, Rollout, Series, Serving
+from triage.ports import AliasMove, DatasetInfo, ModelVersion, Provenance, RangeResult, Rollout, Series, Serving
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,6 +136,7 @@ class _Kept:
     version: ModelVersion
     predict: "Callable[[pd.DataFrame], np.ndarray] | None"
     artifacts: dict[str, bytes] = field(default_factory=dict)
+    made: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +158,18 @@ class MemoryRegistry:
         self._kept: dict[str, dict[str, _Kept]] = {}
         self._moves: dict[str, dict[str, AliasMove]] = {}
 
-    def add(self, version: ModelVersion, predict: "Callable[[pd.DataFrame], np.ndarray] | None" = None) -> None:
+    def add(
+        self,
+        version: ModelVersion,
+        predict: "Callable[[pd.DataFrame], np.ndarray] | None" = None,
+        made: Provenance | None = None,
+    ) -> None:
         """Register ``version``; its aliases move to it."""
         versions = self._kept.setdefault(version.name, {})
         for kept in versions.values():
             rest = tuple(alias for alias in kept.version.aliases if alias not in version.aliases)
             kept.version = replace(kept.version, aliases=rest)
-        versions[version.version] = _Kept(version, predict)
+        versions[version.version] = _Kept(version, predict, made=made or Provenance())
 
     def champion(self, model: str, alias: str) -> ModelVersion:
         known = {name: kept.version for kept in self._model(model).values() for name in kept.version.aliases}
@@ -176,6 +182,9 @@ class MemoryRegistry:
 
     def versions(self, model: str) -> tuple[ModelVersion, ...]:
         return tuple(kept.version for kept in reversed(self._model(model).values()))
+
+    def provenance(self, version: ModelVersion) -> Provenance:
+        return self._one(version.name, version.version).made
 
     def predictor(self, version: ModelVersion) -> MemoryPredictor:
         kept = self._one(version.name, version.version)

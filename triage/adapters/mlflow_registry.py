@@ -18,11 +18,12 @@ from typing import Any
 
 from triage.adapters.mlflow_errors import explained, shown
 from triage.adapters.mlflow_predictor import MlflowPredictor
+from triage.adapters.mlflow_provenance import provenance
 from triage.adapters.refusals import moved_outside
 from triage.catalog import RegistryAddress
 from triage.codec import canonical, decode, digest
 from triage.errors import NotFound, Refused, SourceUnavailable, near
-from triage.ports import AliasMove, ModelVersion
+from triage.ports import AliasMove, ModelVersion, Provenance
 
 _MOVE_TAG = "triage.move."
 _LOCK = threading.RLock()
@@ -68,6 +69,12 @@ class MlflowRegistry:
                 token = page.token
                 if not token:
                     return tuple(sorted(found, key=lambda version: int(version.version), reverse=True))
+
+    def provenance(self, version: ModelVersion) -> Provenance:
+        """What the version's run and its model's own files tell of its making. Raises SourceUnavailable."""
+        with self._at(f"reading how version {version.version} of '{version.name}' was made") as client:
+            info = self._info(version.name, version.version)
+            return provenance(client, version, info)
 
     def predictor(self, version: ModelVersion) -> MlflowPredictor:
         """Load the model. Raises Unmeasurable when it can't be loaded, SourceUnavailable."""

@@ -10,7 +10,8 @@ from triage import __version__
 from triage.codec import canonical, encode
 from triage.drift.profiles.scan import plan_edges, profile_batches
 from triage.errors import Refused, StepFailed
-from triage.incident import Effect
+from triage.incident import Effect, Window
+from triage.lineage.audit import MANIFEST
 from triage.ports import ModelVersion, Trainer, TrainingJob, TrainingState
 from triage.reading.challenger import (
     INCIDENT_TAG,
@@ -29,7 +30,6 @@ from triage.step import Context, Findings
 about = None
 effect = Effect.CHANGE
 ABANDONED_TAG = "triage.abandoned"
-MANIFEST = "pipeline.json"
 PROFILE = "training.profile"
 _POLL_SECONDS = 0.25
 _ASK_SECONDS = 2.0
@@ -170,15 +170,28 @@ def _keep_lineage(ctx: Context, champion: ModelVersion, version: ModelVersion) -
     scan = ctx.ports.windows.scan(log.name, window, edges.columns)
     profile = profile_batches(scan.batches(), edges)
     registry.save_artifact(version, PROFILE, canonical(scan.source).encode() + b"\n" + profile.to_bytes())
-    manifest = _manifest(ctx, champion, version, canonical(scan.source))
+    reads = [{"rows": encode(scan.source), "columns": list(edges.columns)}, _labels_read(ctx, window)]
+    manifest = _manifest(ctx, champion, version, reads)
     registry.save_artifact(version, MANIFEST, json.dumps(manifest, indent=2, sort_keys=True).encode())
 
 
-def _manifest(ctx: Context, champion: ModelVersion, version: ModelVersion, rows: str) -> dict[str, Any]:
-    """The pipeline as a graph: what each stage read, ran and made."""
-    how, labels = training(ctx), ctx.model.labels
-    assert labels is not None
+def _labels_read(ctx: Context, window: Window) -> dict[str, Any]:
+    """The labels that had come by the end of the incident."""
+    labels = ctx.model.labels
+    assert labels is not None  # `training` asks for both
     truth = ctx.catalog.dataset(labels.dataset)
+    columns = [name for name in (truth.key, labels.column) if name]
+    scan = ctx.ports.windows.scan(truth.name, Window(window.start, ctx.incident.window.end), columns)
+    for _ in scan.batches():
+        pass
+    return {"rows": encode(scan.source), "columns": columns}
+
+
+def _manifest(
+    ctx: Context, champion: ModelVersion, version: ModelVersion, reads: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The pipeline as a graph: what each stage read, ran and made."""
+    how = training(ctx)
     return {
         "format": 1,
         "triage": __version__,
@@ -187,12 +200,7 @@ def _manifest(ctx: Context, champion: ModelVersion, version: ModelVersion, rows:
         "plan": ctx.incident.plan.digest if ctx.incident.plan else "",
         "catalog": ctx.catalog.digest,
         "stages": [
-            {
-                "id": "ingestion",
-                "needs": [],
-                "rows": json.loads(rows),
-                "labels": {"name": truth.name, "version": truth.version, "column": labels.column},
-            },
+            {"id": "ingestion", "needs": [], "reads": reads},
             {"id": "features", "needs": ["ingestion"], "inputs": dict(version.inputs or {})},
             {"id": "training", "needs": ["features"], "command": list(how.command), "run": version.run_id},
             {"id": "evaluation", "needs": ["training"], "champion": champion.version, "by": "compare_challenger"},

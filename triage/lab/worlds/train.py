@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from triage import __version__
 from triage.adapters.mlflow_registry import MlflowRegistry
 from triage.adapters.parquet import ParquetWindows
 from triage.catalog import Catalog
@@ -111,7 +112,7 @@ def _register(catalog: Catalog, job: Mapping[str, Any], trained: Trained, champi
     like = client.get_run(str(client.get_model_version(name, champion).run_id))
     signature = mlflow.models.get_model_info(f"models:/{name}/{champion}").signature
     with mlflow.start_run(experiment_id=like.info.experiment_id, run_name=job["key"]) as run:
-        mlflow.set_tags(job["tags"])
+        mlflow.set_tags({**job["tags"], "triage.code": f"triage {__version__}"})
         data = Dataset(f"{source.name}@{source.version}", source.digest[-32:], "triage", str(source.window))
         client.log_inputs(run.info.run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
         model_uri = log_trained(trained, signature)
