@@ -121,6 +121,20 @@ class Windows(Part):
     """Distance from the end of the healthy span to the begin of the incident."""
 
 
+class Watch(Part):
+    """How `triage watch` looks at the model."""
+
+    window: PositiveDuration | None = None
+    """Span of served rows that each look measures; it ends when the look begins. By default an eighth of
+    windows.incident."""
+    every: PositiveDuration = timedelta(minutes=5)
+    """Time from one look to the next."""
+    min_rows: int = Field(500, ge=100)
+    """Rows below which a window says nothing about its distributions, and is reported as thin."""
+    max_features: int = Field(200, ge=1, le=2_000)
+    """Features that get series of their own; how many were left out is exposed beside them."""
+
+
 class Feature(Part):
     """What the signature does not say of a feature."""
 
@@ -191,6 +205,7 @@ class Model(Part):
     reference: Rows | None = None
     """Rows recomputed by the feature pipeline, to compare with what was served."""
     windows: Windows = Windows()
+    watch: Watch = Watch()
     training: Training | None = None
     comparison: Comparison = Comparison()
     approval: ApprovalPolicy = ApprovalPolicy()
@@ -208,3 +223,8 @@ class Model(Part):
     def name(self) -> str:
         """What the model is called in the catalogue."""
         return self._name
+
+    @property
+    def watch_window(self) -> timedelta:
+        """The span of served rows that one look of `triage watch` measures."""
+        return self.watch.window or self.windows.incident / 8
