@@ -90,8 +90,7 @@ class World:
         return Catalog.parse(self.text, "triage.yaml", folder)
 
     def connect(self, catalog: Catalog) -> Ports:
-        times = {"log": "at", "truth": "arrived", "training": "at"}
-        data = {name: MemoryDataset(table, times[name]) for name, table in self.tables.items()}
+        data = {name: MemoryDataset(table, catalog.dataset(name).time) for name, table in self.tables.items()}
         return Ports(
             metrics=self.metrics or MemoryMetrics(self.answers),
             windows=self.windows or MemoryWindows(data),

@@ -23,7 +23,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
         "--alert", default="ModelQualityDrop", metavar="NAME", help="what paged (chooses the playbook)"
     )
     command.add_argument("--summary", default="", metavar="TEXT", help="the alert's summary")
-    command.add_argument("--at", type=_time, metavar="TIME", help="when the alert fired, RFC 3339 (default: now)")
+    command.add_argument("--at", type=time_of_day, metavar="TIME", help="when the alert fired, RFC 3339 (default: now)")
     command.add_argument("--window", type=_window, metavar="START/END", help="the incident window, RFC 3339 times")
     command.add_argument("--playbook", metavar="NAME", help="run this playbook instead of the alert's")
     catalog_flag(command)
@@ -73,7 +73,7 @@ def exit_code(state: "State") -> int:
     return codes.get(state, 0)
 
 
-def _time(text: str) -> datetime:
+def time_of_day(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -88,6 +88,6 @@ def _window(text: str) -> "Window":
     if not slash:
         raise argparse.ArgumentTypeError("write a window as START/END, like 2026-11-02T00:00:00Z/2026-11-04T00:00:00Z")
     try:
-        return Window(_time(start), _time(end))
+        return Window(time_of_day(start), time_of_day(end))
     except ValueError as error:
         raise UsageError(str(error), hint="the start comes first") from None

@@ -32,27 +32,29 @@ class Labelled:
 
 def labels(ctx: Context, read: WindowRead) -> Labelled:
     """The labels of ``read.rows``. Raises Unmeasurable when there are none by name, or rows can't be joined to them."""
-    return ctx.scope.once(("labels", read.window), lambda: _read(ctx, read))
+    assert read.window is not None
+    window = read.window
+    return ctx.scope.once(("labels", window), lambda: join_labels(ctx, read.rows, window))
 
 
-def _read(ctx: Context, read: WindowRead) -> Labelled:
+def join_labels(ctx: Context, rows: pd.DataFrame, window: Window) -> Labelled:
+    """The labels of ``rows``, which were served in ``window``. Raises Unmeasurable as `labels` does."""
     named = ctx.model.labels
     if named is None:
         unmeasured("the catalogue names no labels", hint=f"add labels to models.{ctx.model.name} in triage.yaml")
     served, labelled = ctx.catalog.dataset(ctx.model.serving_log.dataset), ctx.catalog.dataset(named.dataset)
-    if served.key is None or labelled.key is None or served.key not in read.rows:
+    if served.key is None or labelled.key is None or served.key not in rows:
         unmeasured("labels can't be joined to served rows", hint="name the key column of both datasets in triage.yaml")
-    assert read.window is not None
-    window = Window(read.window.start, read.window.end + max(2 * named.delay, LEAST_PATIENCE))
-    nothing = np.full(len(read.rows), np.nan)
+    arrival = Window(window.start, window.end + max(2 * named.delay, LEAST_PATIENCE))
+    nothing = np.full(len(rows), np.nan)
     try:
-        scan = ctx.ports.windows.scan(labelled.name, window, [labelled.key, named.column, labelled.time])
+        scan = ctx.ports.windows.scan(labelled.name, arrival, [labelled.key, named.column, labelled.time])
     except EmptyWindow:
-        return Labelled(nothing, nothing, Source("dataset", labelled.name, labelled.version, window=window, rows=0))
-    parts = keyed(scan.batches(), read.rows[served.key], labelled.name)
+        return Labelled(nothing, nothing, Source("dataset", labelled.name, labelled.version, window=arrival, rows=0))
+    parts = keyed(scan.batches(), rows[served.key], labelled.name)
     if not any(part.num_rows for part in parts):
         return Labelled(nothing, nothing, scan.source)
     found = pa.Table.from_batches(parts).to_pandas().drop_duplicates(labelled.key, keep="last").set_index(labelled.key)
-    found = found.reindex(read.rows[served.key])
+    found = found.reindex(rows[served.key])
     values = pd.to_numeric(found[named.column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     return Labelled(values, as_floats(found[labelled.time]), scan.source)

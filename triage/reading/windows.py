@@ -170,8 +170,11 @@ def _healthy_parts(ctx: Context) -> tuple[WindowRead, ...]:
 def _read_healthy_parts(ctx: Context) -> tuple[WindowRead, ...]:
     span = healthy_span(ctx)
     wanted = _healthy_windows(span, ctx.incident.window)
-    read = [part for window in wanted if (part := _read(ctx, window, SAMPLE_ROWS // len(wanted))) is not None]
-    if sum(part.total for part in read) < FEWEST_HEALTHY_ROWS and (whole := _read(ctx, span, SAMPLE_ROWS)) is not None:
+    read = [part for window in wanted if (part := read_window(ctx, window, SAMPLE_ROWS // len(wanted))) is not None]
+    if (
+        sum(part.total for part in read) < FEWEST_HEALTHY_ROWS
+        and (whole := read_window(ctx, span, SAMPLE_ROWS)) is not None
+    ):
         read = [whole]
     if not read:
         _no_healthy_rows(ctx)
@@ -203,7 +206,7 @@ def _healthy_windows(span: Window, incident: Window) -> list[Window]:
 
 def _served(ctx: Context, window: Window) -> WindowRead:
     def read() -> WindowRead:
-        found = _read(ctx, window, SAMPLE_ROWS)
+        found = read_window(ctx, window, SAMPLE_ROWS)
         if found is None:
             unmeasured(
                 f"the serving log has no rows from {window}",
@@ -214,8 +217,8 @@ def _served(ctx: Context, window: Window) -> WindowRead:
     return ctx.scope.once(("served", window), read)
 
 
-def _read(ctx: Context, window: Window, most: int) -> WindowRead | None:
-    """One pass over ``window`` of the serving log, or None where it has no rows."""
+def read_window(ctx: Context, window: Window, most: int) -> WindowRead | None:
+    """One pass over ``window`` of the serving log, with ``most`` sampled rows; None where it has no rows."""
     model, dataset = ctx.model, ctx.catalog.dataset(ctx.model.serving_log.dataset)
     edges = _edges(ctx)
     version = champion(ctx)

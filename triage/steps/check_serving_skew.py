@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.diagnose import SHARE
@@ -14,10 +13,10 @@ from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdic
 from triage.reading import windows
 from triage.reading.analysis import blocks, model_loss, predictions
 from triage.reading.features import champion, features
-from triage.reading.keys import keyed
 from triage.reading.labels import labels
+from triage.reading.reference import recomputed
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
-from triage.step import Context, Findings, unmeasured
+from triage.step import Context, Findings
 
 about = CauseKind.SERVING_SKEW
 effect = Effect.READ
@@ -32,10 +31,10 @@ class Params(BaseModel):
 
 
 def run(ctx: Context) -> Findings:
-    reference, source = _reference(ctx)
     current, wanted = windows.current(ctx), features(ctx)
+    reference, source = recomputed(ctx, current.rows, ctx.incident.window)
     key = ctx.catalog.dataset(ctx.model.serving_log.dataset).key
-    assert key is not None  # `_reference` has said so already
+    assert key is not None  # `recomputed` has said so already
     time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
     found = row_parity(current.rows, reference, wanted.names, ctx.rng, on=[key], time=time, sources=wanted.sources)
     sources = (current.source, source)
@@ -53,30 +52,6 @@ def run(ctx: Context) -> Findings:
         return Findings(evidence=(_whole(ctx, Verdict.SUPPORTS, said, found, sources, guilty), *parts))
     said = f"{len(found.skewed)} features differ from the recomputed ones, which changes nothing that matters"
     return Findings(evidence=(_whole(ctx, Verdict.REFUTES, said, found, sources), *parts))
-
-
-def _reference(ctx: Context) -> tuple[pd.DataFrame, Source]:
-    """The recomputed rows of the sampled ones."""
-    named = ctx.model.reference
-    if named is None:
-        unmeasured(
-            "the catalogue names no reference rows to compare served rows with",
-            hint=f"name a dataset that the feature pipeline recomputes under models.{ctx.model.name}.reference",
-        )
-    served, recomputed = ctx.catalog.dataset(ctx.model.serving_log.dataset), ctx.catalog.dataset(named.dataset)
-    if served.key is None or recomputed.key is None or served.key != recomputed.key:
-        unmeasured("served and recomputed rows have no key in common", hint="give both datasets the same key column")
-    current, wanted = windows.current(ctx), features(ctx)
-    there = ctx.ports.windows.describe(recomputed.name).columns
-    columns = [served.key, *(name for name in wanted.names if name in there)]
-    scan = ctx.ports.windows.scan(recomputed.name, ctx.incident.window, columns)
-    parts = keyed(scan.batches(), current.rows[served.key], recomputed.name)
-    if not any(part.num_rows for part in parts):
-        unmeasured(
-            f"none of the sampled rows is in '{recomputed.name}'",
-            hint="check that the pipeline recomputes the incident window, under the same key",
-        )
-    return pa.Table.from_batches(parts).to_pandas(), scan.source
 
 
 def _share(
