@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from triage.catalog import Catalog, Model
-    from triage.incident import Alert, Approval, Event, Incident, Plan, Release, State, Window
+    from triage.catalog.model import ApprovalPolicy
+    from triage.incident import Alert, Approval, Event, Incident, Plan, Release, Section, State, Window
     from triage.lineage.champions import Reign
     from triage.playbook import Playbook
     from triage.ports import Clock, Registry
@@ -174,6 +175,11 @@ class Desk:
         self.journal.append(incident, [Entry("approved", {"approval": approval})])
         return self.journal.read(incident)
 
+    def approval_policy(self, incident: str) -> "ApprovalPolicy":
+        """Who may approve for the model of ``incident``, and how long that holds."""
+        found = self.journal.read(incident)
+        return self._catalog(found).model(found.model).approval
+
     def reject(self, incident: str, reason: str, by: str, *, account: str = "") -> "Incident":
         """Say no to the current plan for good; an approval that was given to it is void. Raises Refused."""
         from triage.incident import Rejection, State
@@ -242,6 +248,21 @@ class Desk:
         if found.state is not State.ABORTED:
             entries.append(Entry("state_changed", {"state": State.NEEDS_PERSON, "reason": reason}))
         self.journal.append(found.id, entries, lease)
+
+    def take(self, incident: str, by: str, *, account: str = "") -> "Incident":
+        """Say who has ``incident`` now; ``by`` empty gives it back. It stops nobody else from deciding on it."""
+        self.journal.read(incident)
+        self.journal.append(incident, [Entry("taken", {"by": by, "account": account})])
+        return self.journal.read(incident)
+
+    def note(self, incident: str, section: "Section", text: str, by: str, *, account: str = "") -> "Incident":
+        """Write ``text`` into a section of the report, in place of what was written there before."""
+        from triage.incident import Note
+
+        self.journal.read(incident)
+        note = Note(section, text.strip(), by, self._clock.now(), account)
+        self.journal.append(incident, [Entry("noted", {"note": note})])
+        return self.journal.read(incident)
 
     def _plan(self, incident: str) -> "tuple[Incident, Plan]":
         """An incident with a plan that may still be decided on. Raises Refused."""

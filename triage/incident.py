@@ -336,6 +336,25 @@ class Withdrawal:
     account: str = ""
 
 
+class Section(StrEnum):
+    """The parts of a report that a person may write to, beside what was found."""
+
+    SUMMARY = "summary"
+    IMPACT = "impact"
+    LESSONS = "lessons"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person wrote in one section of the report; it stands beside what was found and never replaces it."""
+
+    section: Section
+    text: str
+    by: str
+    at: datetime
+    account: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """What arrived: from Alertmanager, the command line or a screen. ``labels`` are the sender's, untrusted text."""
@@ -421,6 +440,9 @@ class Incident:
     rejection: Rejection | None = None
     release: Release | None = None
     withdrawal: Withdrawal | None = None
+    owner: str = ""
+    """The person who said that they have it; empty where nobody did."""
+    notes: tuple[Note, ...] = ()
     head: str = ""
     length: int = 0
 
@@ -571,6 +593,17 @@ def _withdrawal_asked(incident: Incident, event: Event) -> Incident:
     return replace(incident, withdrawal=decode(Withdrawal, event.data["withdrawal"]))
 
 
+def _taken(incident: Incident, event: Event) -> Incident:
+    return replace(incident, owner=str(event.data["by"]))
+
+
+def _noted(incident: Incident, event: Event) -> Incident:
+    """The newest note of a section is its note; an empty one takes it away."""
+    note = decode(Note, event.data["note"])
+    others = tuple(item for item in incident.notes if item.section is not note.section)
+    return replace(incident, notes=(*others, note) if note.text else others)
+
+
 def _unread(incident: Incident, event: Event) -> Incident:
     return incident
 
@@ -589,4 +622,6 @@ _READERS = {
     "rejected": _rejected,
     "release_changed": _release_changed,
     "withdrawal_asked": _withdrawal_asked,
+    "taken": _taken,
+    "noted": _noted,
 }

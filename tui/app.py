@@ -2,36 +2,53 @@
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
+from textual.binding import Binding
 from textual.reactive import reactive
+from textual.screen import Screen
 
-from triage.errors import StepFailed, TriageError
+from triage.errors import ConfigError, StepFailed, TriageError
 from tui import theme
-from tui.commands import Actions, Incidents, Palette
 from tui.draw.lines import say
 from tui.execution import Executor
+from tui.memory import Memory
 from tui.reading import Reader
-from tui.screens.incident import IncidentScreen
-from tui.screens.live import Live
-from tui.screens.queue import QueueScreen
-from tui.widgets.head import Head
+from tui.screens.opening import Opening
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+    from textual.dom import DOMNode
+
     from triage.desk import Desk
     from triage.ports import Clock
 
 
+def _incidents() -> "type[Provider]":
+    from tui.commands import Incidents
+
+    return Incidents
+
+
+def _actions() -> "type[Provider]":
+    from tui.commands import Actions
+
+    return Actions
+
+
 class TriageApp(App[None]):
-    """``open_desk`` gives a desk to any thread that asks; runs are processes that work on the journal in ``home``."""
+    """``open_desk`` gives a desk to any thread that asks; runs are processes that work on the journal in ``folder``.
+
+    Nothing is read, and no screen imported, before the first paint.
+    """
 
     TITLE = "triage"
     CSS_PATH = "app.tcss"
-    COMMANDS: ClassVar = {Incidents, Actions}
+    COMMANDS: ClassVar = {_incidents, _actions}
 
     paused: reactive[bool] = reactive(False)
 
@@ -39,19 +56,26 @@ class TriageApp(App[None]):
         self,
         open_desk: "Callable[[], Desk]",
         clock: "Clock",
-        home: Path,
+        folder: Path,
         catalog: Path,
         *,
         first: str = "",
         look: str = "dark",
+        read_only: bool = False,
+        keys: Path | None = None,
     ) -> None:
         super().__init__()
         self.clock = clock
-        self.home = home
+        self.folder = folder
         self.catalog = catalog
+        self.read_only = read_only
         self.reader = Reader(open_desk)
-        self.executor = Executor(home)
+        self.executor = Executor(folder)
+        self.memory = Memory(folder / "screen.json")
         self._first = first
+        self._keys = keys
+        self.own_keys: Mapping[str, str] = {}
+        self._clashes: set[str] = set()
         for own in theme.THEMES:
             self.register_theme(own)
         self.theme = theme.NAMES[look]
@@ -59,33 +83,56 @@ class TriageApp(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return theme.DEFAULTS
 
-    def on_mount(self) -> None:
+    def get_default_screen(self) -> Screen[None]:
+        return Opening()
+
+    def begin(self) -> None:
+        """Go on to the queue, once the first frame is on the terminal."""
+        from tui.screens.queue import QueueScreen
+
         self.push_screen(QueueScreen())
         if self._first:
             self.open_incident(self._first)
+        self._take_keys()
         self.set_interval(0.5, self._watch_runs)
 
     def on_unmount(self) -> None:
         self.reader.close()
 
+    def _take_keys(self) -> None:
+        if self._keys is None or not self._keys.exists():
+            return
+        from tui.keys import load
+
+        try:
+            self.own_keys = load(self._keys)
+        except ConfigError as error:
+            self.tell(error)
+        else:
+            self.set_keymap(dict(self.own_keys))
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: "DOMNode") -> None:
+        fresh = {item.id or item.action for item in clashed_bindings} - self._clashes
+        self._clashes |= fresh
+        if fresh:
+            self.notify(
+                f"no key is left for {', '.join(sorted(fresh))}: {self._keys} gives it to another",
+                severity="warning",
+                markup=False,
+            )
+
     def open_incident(self, incident: str) -> None:
+        from tui.screens.incident import IncidentScreen
+
         self.push_screen(IncidentScreen(incident))
 
-    def open_feature(self, incident: str, evidence: str) -> None:
-        from tui.screens.feature import FeatureScreen
-
-        self.push_screen(FeatureScreen(incident, evidence))
-
-    def open_report(self, incident: str) -> None:
-        from tui.screens.report import ReportScreen
-
-        self.push_screen(ReportScreen(incident))
-
-    def start_form(self, playbook: str = "") -> None:
-        """Ask which model, and start a run on it."""
+    def start_form(self, playbook: str = "", catalog: Path | None = None) -> None:
+        """Ask which model of ``catalog`` (by default this user's), and start a run on it."""
+        if not self.may_change():
+            return
         from tui.screens.start import Start
 
-        self.push_screen(Start(self.catalog, self.clock.now(), playbook), self._started)
+        self.push_screen(Start(catalog or self.catalog, self.clock.now(), playbook), self._started)
 
     def _started(self, incident: str | None) -> None:
         if incident:
@@ -93,6 +140,8 @@ class TriageApp(App[None]):
             self.carry_on(incident)
 
     def action_command_palette(self) -> None:
+        from tui.commands import Palette
+
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
@@ -101,15 +150,23 @@ class TriageApp(App[None]):
 
         self.push_screen(PlaybooksScreen())
 
+    def action_lab(self) -> None:
+        from tui.screens.lab import LabScreen
+
+        self.push_screen(LabScreen())
+
     def action_help(self) -> None:
         """Explain the keys of the screen that is open."""
         from tui.screens.help import Help
+        from tui.screens.live import Live
 
         screen = self.screen
         if isinstance(screen, Live):
-            self.push_screen(Help(screen.query_one(Head).place, screen.own_keys()))
+            self.push_screen(Help(screen.place, screen.own_keys()))
 
     def action_pause(self) -> None:
+        from tui.screens.live import Live
+
         self.paused = not self.paused
         if isinstance(self.screen, Live):
             self.screen.note_state()
@@ -135,16 +192,28 @@ class TriageApp(App[None]):
         except OSError as error:
             self.tell(StepFailed(f"can't write {path}: {error.strerror}", hint="start the app in another folder"))
         else:
-            self.notify(f"picture written to {path}", markup=False)
+            self.say(f"picture written to {path}")
+
+    def may_change(self) -> bool:
+        """Whether changes are allowed here; says so where they are not."""
+        if self.read_only:
+            self.notify("this app is read-only: it was started with --read-only", severity="warning", markup=False)
+        return not self.read_only
 
     def carry_on(self, incident: str) -> None:
         """Start or resume work on ``incident``, apart from this app."""
+        if not self.may_change():
+            return
         try:
             self.executor.start(incident)
         except TriageError as error:
             self.tell(error)
         else:
-            self.notify(f"{incident} is being worked on; leaving this screen does not stop it", markup=False)
+            self.say(f"{incident} is being worked on; leaving this screen does not stop it")
+
+    def say(self, words: str, title: str = "") -> None:
+        """Say in passing what happened."""
+        self.notify(say(words).text, title=title, timeout=4, markup=False)
 
     def tell(self, error: TriageError) -> None:
         """Say in passing what went wrong."""
@@ -155,7 +224,7 @@ class TriageApp(App[None]):
         if words:
             self.copy_to_clipboard(words)
             shown = say(words[:100]).text
-            self.notify(shown if len(words) < 70 else f"{shown[:69]}…", title="Copied", timeout=3, markup=False)
+            self.say(shown if len(words) < 70 else f"{shown[:69]}…", title="Copied")
 
     def _print_error_renderables(self) -> None:
         """Instead of a traceback on the screen: one line, and the traceback in a file."""
@@ -163,7 +232,7 @@ class TriageApp(App[None]):
         self._exit_renderables.clear()
         if error is None:
             return
-        log = self.home / "screen-error.log"
+        log = self.folder / "screen-error.log"
         with suppress(OSError):
             log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         told = say(f"{type(error).__name__}: {error}").text
@@ -174,4 +243,4 @@ class TriageApp(App[None]):
         for run in self.executor.ended():
             complaint = run.complaint
             if complaint:
-                self.tell(TriageError(f"{run.incident}: {complaint}"))
+                self.tell(TriageError(f"{run.name}: {complaint}"))

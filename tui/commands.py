@@ -13,7 +13,7 @@ from tui.draw.lines import say
 from tui.draw.queue import state_of
 
 if TYPE_CHECKING:
-    from tui.app import TriageApp
+    from tui.home import Home
 
 MOST = 200
 
@@ -30,7 +30,7 @@ class Incidents(Provider):
     """Open an incident by any part of its name."""
 
     async def startup(self) -> None:
-        app = cast("TriageApp", self.app)
+        app = cast("Home", self.app)
         try:
             found = await app.reader.ask(lambda desk: desk.incidents(MOST))
         except TriageError:
@@ -61,10 +61,11 @@ class Actions(Provider):
 
     @property
     def _actions(self) -> tuple[tuple[str, str, Callable[[], object]], ...]:
-        app = cast("TriageApp", self.app)
+        app = cast("Home", self.app)
         return (
             ("New run", "find out why a model got worse", app.start_form),
             ("Playbooks", "browse and lint playbooks", app.action_playbooks),
+            ("Lab", "real servers on this machine, to rehearse against", app.action_lab),
             ("Help", "keys and signs of this screen", app.action_help),
             ("Pause or go on", "stop or start the live refresh", app.action_pause),
             ("Theme: dark", "light text on dark", partial(app.look_like, "dark")),

@@ -1,4 +1,4 @@
-"""Carrying on with incidents in processes of their own, which outlive the screen, the app and the connection.
+"""Commands in processes of their own, which outlive the screen, the app and the connection.
 
 The app never executes anything itself: it starts ``triage resume``, which takes the lease, and reads the journal.
 """
@@ -6,6 +6,8 @@ The app never executes anything itself: it starts ``triage resume``, which takes
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +16,9 @@ from triage.errors import StepFailed
 
 @dataclass(slots=True)
 class Run:
-    """One ``triage resume`` that this app started; what it has to say goes to ``log``."""
+    """One command that this app started, by the ``name`` of its incident; what it has to say goes to ``log``."""
 
-    incident: str
+    name: str
     process: "subprocess.Popen[bytes]"
     log: Path
 
@@ -42,12 +44,16 @@ class Executor:
         self._runs: dict[str, Run] = {}
 
     def start(self, incident: str) -> Run:
-        """Work on ``incident`` in a session of its own. Raises StepFailed when no process can be started."""
-        known = self._runs.get(incident)
+        """Work on ``incident``. Raises StepFailed when no process can be started."""
+        return self.launch(incident, ("resume", incident))
+
+    def launch(self, name: str, words: Sequence[str]) -> Run:
+        """``triage`` with ``words`` in a session of its own, unless ``name`` is at work already. Raises StepFailed."""
+        known = self._runs.get(name)
         if known is not None and known.going:
             return known
-        log = self._home / "runs" / f"{incident}.log"
-        command = [sys.executable, "-m", "triage", "resume", incident]
+        log = self._home / "runs" / f"{name}.log"
+        command = [sys.executable, "-m", "triage", *words]
         environment = {**os.environ, "TRIAGE_HOME": str(self._home)}
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -61,9 +67,10 @@ class Executor:
                     env=environment,
                 )
         except OSError as error:
-            raise StepFailed(f"can't start a run of {incident}: {error}", hint=f"triage resume {incident}") from error
-        self._runs[incident] = Run(incident, process, log)
-        return self._runs[incident]
+            typed = f"triage {' '.join(words)}"
+            raise StepFailed(f"can't start '{typed}': {error}", hint="run it in a terminal") from error
+        self._runs[name] = Run(name, process, log)
+        return self._runs[name]
 
     def going(self) -> tuple[Run, ...]:
         return tuple(run for run in self._runs.values() if run.going)
@@ -73,9 +80,19 @@ class Executor:
         run = self._runs.get(incident)
         return f"process {run.process.pid} starts" if run is not None and run.going else ""
 
+    def said(self, name: str) -> tuple[str, ...]:
+        """What the command called ``name`` has said so far, while it is at work."""
+        run = self._runs.get(name)
+        if run is None or not run.going:
+            return ()
+        with suppress(OSError):
+            lines = run.log.read_text(errors="replace").splitlines()
+            return tuple(line for line in lines if line.strip())[-50:] or ("starting …",)
+        return ("starting …",)
+
     def ended(self) -> tuple[Run, ...]:
         """Runs that ended since the last call."""
         over = tuple(run for run in self._runs.values() if not run.going)
         for run in over:
-            del self._runs[run.incident]
+            del self._runs[run.name]
         return over

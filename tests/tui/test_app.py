@@ -34,7 +34,7 @@ async def test_a_person_finds_the_incident_and_reads_its_cause(tmp_path: Path) -
         assert "You are here" in screen_text(pilot)
         await press(pilot, "p")
         assert "Retrain recommender" in screen_text(pilot)
-        await press(pilot, "escape", "escape")
+        await press(pilot, "escape", "escape", "escape")
         assert isinstance(pilot.app.screen, QueueScreen)
 
 

@@ -11,7 +11,7 @@ def test_a_run_is_a_process_in_a_session_of_its_own_and_says_why_it_failed(tmp_p
     assert os.getsid(run.process.pid) != os.getsid(0)
     run.process.wait(60)
     assert not executor.going()
-    assert [ended.incident for ended in executor.ended()] == ["recommender-9"]
+    assert [ended.name for ended in executor.ended()] == ["recommender-9"]
     assert executor.ended() == ()
     assert "no incident 'recommender-9'" in run.complaint
 

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 from textual.widgets import Input
 from textual.worker import WorkerCancelled
 
 from tests.report import sample
+from triage.catalog import Catalog
 from triage.desk import Desk
 from triage.incident import Alert, Event
 from triage.journal import Entry, Journal
+from triage.starter import init_text
 from tui.app import TriageApp
 from tui.widgets.sheet import Sheet
 
@@ -41,12 +44,22 @@ class StillClock:
         self.at += timedelta(seconds=seconds)
 
 
-def write(home: Path, model: str, events: Sequence[Event]) -> str:
+GATED = """\
+  - {id: plan, uses: propose_plan, title: What is the safe next step, needs: [diagnosis]}
+  - {id: approval, uses: request_approval, title: Does a person agree to the plan, needs: [plan]}
+  - {id: retrain, uses: retrain, title: Train a challenger, needs: [approval]}
+  - {id: comparison, uses: compare_challenger, title: Is it better, needs: [retrain]}
+"""
+
+
+def write(
+    home: Path, model: str, events: Sequence[Event], *, playbook: str = PLAYBOOK, catalog: str | None = None
+) -> str:
     """Put an incident of ``model`` with the events after its receipt into the journal of ``home``; returns its id."""
     clock = StillClock(events[0].at)
     journal = Journal(home / "journal.db", clock)
     alert = Alert(**{**_alert(events[0]), "model": model})
-    incident, _ = journal.receive(alert, sample.WINDOW, "model_quality_drop", PLAYBOOK, json.dumps({}), None)
+    incident, _ = journal.receive(alert, sample.WINDOW, "model_quality_drop", playbook, catalog or json.dumps({}), None)
     for event in events[1:]:
         clock.at = event.at
         journal.append(incident, [Entry(event.kind, event.data)])
@@ -70,9 +83,17 @@ def standard(home: Path) -> Path:
     return home
 
 
-def app(home: Path, look: str = "dark") -> TriageApp:
+def waiting(home: Path) -> str:
+    """An incident whose plan waits for an approval, with a catalogue that says who may give it; returns its id."""
+    text = init_text().replace("my_model", "recommender")
+    catalog = Catalog.parse(text, "triage.yaml", home).snapshot()
+    told = sample.events(state="waiting_for_approval", reason="the plan is not approved")
+    return write(home, "recommender", told, playbook=PLAYBOOK + GATED, catalog=catalog)
+
+
+def app(home: Path, look: str = "dark", **settings: Any) -> TriageApp:
     clock = StillClock()
-    return TriageApp(lambda: Desk(home, clock, _connect), clock, home, home / "triage.yaml", look=look)
+    return TriageApp(lambda: Desk(home, clock, _connect), clock, home, home / "triage.yaml", look=look, **settings)
 
 
 def _connect(catalog: object) -> None:

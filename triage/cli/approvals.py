@@ -1,4 +1,6 @@
-"""triage approve | reject | abort: what a person says to a plan."""
+"""triage approve | reject | abort | take: what a person says to a plan, and who has an incident.
+
+Also triage note: a person's words in a section of the report."""
 
 import argparse
 import getpass
@@ -27,6 +29,13 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command.set_defaults(run=_reject)
     command = _command(commands, "abort", "end an incident, also while a step of it runs", reason=True)
     command.set_defaults(run=_abort)
+    command = _command(commands, "take", "say that you have an incident, so that others see it", reason=False)
+    command.add_argument("--back", action="store_true", help="give it back instead: nobody has it")
+    command.set_defaults(run=_take)
+    command = _command(commands, "note", "write a section of the report, beside what was found", reason=False)
+    command.add_argument("--section", choices=("summary", "impact", "lessons"), required=True, help="which section")
+    command.add_argument("--text", required=True, metavar="TEXT", help="what to say; empty takes it away again")
+    command.set_defaults(run=_note)
 
 
 def _command(
@@ -114,6 +123,32 @@ def _abort(arguments: argparse.Namespace) -> int:
     desk = open_desk()
     aborted = desk.abort(chosen(desk, arguments), arguments.reason, arguments.by or user())
     return _said(aborted, as_document=arguments.json)
+
+
+def _take(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    by = "" if arguments.back else arguments.by or user()
+    taken = desk.take(chosen(desk, arguments), by, account=account())
+    if arguments.json:
+        from triage.cli.output import as_json
+
+        as_json({"incident": taken.id, "owner": taken.owner})
+    say(f"{taken.id}: {f'{taken.owner} has it' if taken.owner else 'nobody has it'}")
+    return 0
+
+
+def _note(arguments: argparse.Namespace) -> int:
+    from triage.incident import Section
+
+    desk = open_desk()
+    section = Section(arguments.section)
+    noted = desk.note(chosen(desk, arguments), section, arguments.text, arguments.by or user(), account=account())
+    if arguments.json:
+        from triage.cli.output import as_json
+
+        as_json(noted.notes)
+    say(f"{noted.id}: {section} {'written' if arguments.text.strip() else 'taken away'}")
+    return 0
 
 
 def _said(incident: "Incident", *, as_document: bool) -> int:

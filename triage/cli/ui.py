@@ -4,6 +4,7 @@ import argparse
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from triage.cli.common import catalog_flag
@@ -21,6 +22,8 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
         default=os.environ.get("TRIAGE_THEME", "dark"),
         help="colours (default: $TRIAGE_THEME or dark)",
     )
+    command.add_argument("--read-only", action="store_true", help="look only: start, decide and change nothing")
+    command.add_argument("--keys", action="store_true", help="print the names of all keys, to change them in keys.yaml")
     catalog_flag(command)
     command.set_defaults(run=_ui)
 
@@ -31,7 +34,22 @@ def wanted_alone() -> bool:
 
 
 def _ui(arguments: argparse.Namespace) -> int:
+    if arguments.keys:
+        sys.stdout.write(importlib.import_module("tui.keys").starter())
+        return 0
     if not wanted_alone():
         raise UsageError("the app needs a terminal", hint="'triage incidents' and 'triage show' print the same")
+    from triage.wiring import home
+
+    folder = home()
+    keys = Path(os.environ.get("TRIAGE_KEYS") or folder / "keys.yaml")
     # The app stands above this layer and is found by name, so that no command imports it.
-    return int(importlib.import_module("tui.main").run(arguments.incident, arguments.catalog, arguments.theme))
+    opened = importlib.import_module("tui.main").run(
+        arguments.incident,
+        arguments.catalog,
+        folder,
+        look=arguments.theme,
+        read_only=arguments.read_only,
+        keys=keys,
+    )
+    return int(opened)

@@ -17,6 +17,7 @@ from triage.incident import (
     Cause,
     Drop,
     Evidence,
+    Note,
     Outcome,
     Plan,
     RuledOut,
@@ -81,6 +82,7 @@ class Document:
     next_check: str
     plan: Plan | None
     approval: Approval | None
+    notes: tuple[Note, ...]
     steps: tuple[Step, ...]
     timeline: tuple[TimelineEntry, ...]
     milestones: tuple[Milestone, ...]
@@ -110,6 +112,7 @@ def as_document(report: Report) -> dict[str, Any]:
             next_check=report.next_check,
             plan=incident.plan,
             approval=incident.approval,
+            notes=incident.notes,
             steps=tuple(
                 Step(
                     step.id,

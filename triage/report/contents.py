@@ -136,6 +136,14 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A person's words in one section, paragraph by paragraph, and who wrote them when."""
+
+    paragraphs: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepLine:
     id: str
     uses: str
@@ -167,6 +175,7 @@ class Report:
     next_check: str
     next_command: str
     verify_command: str
+    written: Mapping[str, Written]
 
     def cite(self, evidence_ids: Sequence[str]) -> tuple[Citation, ...]:
         """The places in this report of the evidence of these ids."""
@@ -217,6 +226,13 @@ def build(incident: Incident, events: Sequence[Event]) -> Report:
         next_check=diagnosis.next_check if diagnosis else "",
         next_command=_next_command(incident),
         verify_command=f"triage verify {shlex.quote(incident.id)}",
+        written={
+            note.section.value: Written(
+                tuple(line.strip() for line in note.text.splitlines() if line.strip()),
+                f"{note.by}, {moment(note.at)}",
+            )
+            for note in incident.notes
+        },
     )
 
 

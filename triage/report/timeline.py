@@ -203,6 +203,15 @@ def _rejected(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[s
     return f"Plan {str(rejection['plan_digest'])[:19]} rejected by {rejection['by']}: {rejection['reason']}", ()
 
 
+def _taken(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"{data['by']} has it" if data["by"] else "Nobody has it now", ()
+
+
+def _noted(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    note = data["note"]
+    return f"{note['by']} wrote the report's {note['section']}", ()
+
+
 def _because(data: Mapping[str, Any]) -> str:
     return f": {data['reason']}" if data.get("reason") else ""
 
@@ -217,4 +226,6 @@ _TOLD = {
     "state_changed": _state_changed,
     "approved": _approved,
     "rejected": _rejected,
+    "taken": _taken,
+    "noted": _noted,
 }

@@ -39,7 +39,9 @@ def _cause(item: RankedCause) -> Item:
             )
         return lines
 
-    return Item(draw, cause.kind.value, f"{item.name} {item.probability}, {share}{between}: {cause.statement}")
+    return Item(
+        draw, f"{cause.kind.value}#{item.rank}", f"{item.name} {item.probability}, {share}{between}: {cause.statement}"
+    )
 
 
 def _told(words: str, mark: str, tone: str) -> Item:

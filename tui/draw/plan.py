@@ -2,7 +2,7 @@
 
 from triage.report.contents import ProposedAction
 from tui.draw.incident import View
-from tui.draw.lines import Item, Line, Span, folded, heading, say
+from tui.draw.lines import Item, Line, Span, folded, heading, say, spread
 
 
 def plan(seen: View) -> list[Item]:
@@ -23,8 +23,8 @@ def _action(place: int, item: ProposedAction) -> Item:
     word = ("changes", "warn") if item.change else ("reads only", "good")
 
     def draw(width: int) -> list[Line]:
-        lines = folded(say(item.action.title, "strong"), width, (Span(f"{place}  ", "accent"),))
-        lines[-1] = (*lines[-1], Span(f"  ({word[0]})", word[1]))
+        title = (Span(f"{place}  ", "accent"), say(item.action.title, "strong"))
+        lines = [spread(title, (Span(word[0], word[1]),), width)]
         lines += folded(say(item.action.why), width, (Span("   "),), most=4)
         for name, told in item.details:
             lines += folded(say(told), width, (Span(f"   {name:<10}", "quiet"),))

@@ -41,16 +41,22 @@ class Glimpse:
 
     points: tuple[float | None, ...] = ()
     executor: str = ""
+    owner: str = ""
+
+    @property
+    def who(self) -> str:
+        """Who has it: the process that works on it, else the person who said so."""
+        return self.executor or self.owner
 
 
 def glimpse(incident: Incident, executor: str) -> Glimpse:
-    """The KPI's recent points of ``incident``."""
+    """The KPI's recent points of ``incident``, and who has it."""
     charts = [item.chart for item in incident.evidence if item.chart and item.chart.get("type") == "series"]
     kpi = incident.diagnosis.drop.kpi if incident.diagnosis and incident.diagnosis.drop else None
     chart = next((chart for chart in charts if kpi is None or chart.get("name") == kpi), None)
     values = chart.get("values") if chart else None
     points = tuple(value if isinstance(value, int | float) else None for value in values or ())
-    return Glimpse(points[-168:], executor)
+    return Glimpse(points[-168:], executor, incident.owner)
 
 
 def chosen(summaries: Iterable[Summary], view: str, words: str) -> list[Summary]:
@@ -86,7 +92,7 @@ def _row(summary: Summary, seen: Glimpse | None, now: datetime) -> Item:
     kpi: Line = (say(summary.kpi or ""), Span(f" {moved}", "bad" if summary.worse else ""))
     points = seen.points if seen else ()
     cause = _cause(summary)
-    who = (say(seen.executor, "quiet"),) if working and seen else ()
+    who: Line = (Span("▸ ", "accent"), say(seen.who, "quiet")) if seen and seen.who and (working or seen.owner) else ()
 
     def draw(width: int) -> list[Line]:
         if width >= _WIDE:
@@ -106,8 +112,9 @@ def _row(summary: Summary, seen: Glimpse | None, now: datetime) -> Item:
         size = _SPARK // 2 if slim else _SPARK
         recent: Line = (Span(sparkline(points, size), "accent"),) if points else ()
         first = spread((*fill((standing,), start), Span(" "), name), (*kpi, old), width)
-        told = cause or who or (Span("no diagnosis yet", "quiet"),)
-        second = spread((*fill((say(summary.alert, "quiet"),), start), Span(" "), *told), recent, width)
+        told = cause or (() if who else (Span("no diagnosis yet", "quiet"),))
+        right = (*who, Span(" "), *recent) if who and recent else who or recent
+        second = spread((*fill((say(summary.alert, "quiet"),), start), Span(" "), *told), right, width)
         return [first, second]
 
     return Item(draw, summary.id, f"triage show {summary.id}")

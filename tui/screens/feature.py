@@ -22,9 +22,9 @@ class FeatureScreen(Live):
     """One feature at a time; the others are a key away."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n,right", "step(1)", "Next", key_display="n"),
-        Binding("p,left", "step(-1)", "Previous", key_display="p"),
-        Binding("tab", "app.focus_next", "Other panel"),
+        Binding("n,right", "step(1)", "Next", key_display="n", id="feature.next"),
+        Binding("p,left", "step(-1)", "Previous", key_display="p", id="feature.previous"),
+        Binding("tab", "app.focus_next", "Other panel", id="feature.panel"),
     ]
 
     def __init__(self, incident: str, evidence: str) -> None:

@@ -7,13 +7,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from triage.incident import CauseKind, fold
+from triage.incident import CauseKind
 from tui.draw.causes import causes
 from tui.draw.evidence import evidence, exhibits_of
-from tui.draw.incident import View, head, view
+from tui.draw.incident import View, head
 from tui.draw.ladder import ladder, worst
 from tui.draw.plan import plan
 from tui.draw.timeline import timeline
+from tui.following import Follower
 from tui.screens.live import Live
 from tui.widgets.sheet import Sheet
 
@@ -27,13 +28,13 @@ class IncidentScreen(Live):
     """One incident. Where there is no room for all panels, a letter chooses the one beside the ladder."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "panel('evidence')", "Evidence"),
-        Binding("c", "panel('causes')", "Causes"),
-        Binding("t", "panel('timeline')", "Times"),
-        Binding("p", "panel('plan')", "Plan"),
-        Binding("f", "feature", "Feature"),
-        Binding("o", "report", "Report"),
-        Binding("R", "resume", "Resume"),
+        Binding("e", "panel('evidence')", "Evidence", show=False, id="incident.evidence"),
+        Binding("c", "panel('causes')", "Causes", id="incident.causes"),
+        Binding("t", "panel('timeline')", "Times", id="incident.times"),
+        Binding("f", "feature", "Feature", id="incident.feature"),
+        Binding("p", "remedy", "Plan", id="incident.plan", tooltip="the plan, its approval, and how it is carried out"),
+        Binding("o", "report", "Report", id="incident.report"),
+        Binding("R", "resume", "Resume", id="incident.resume"),
     ]
 
     def __init__(self, incident: str) -> None:
@@ -41,7 +42,7 @@ class IncidentScreen(Live):
         self.incident = incident
         self.PLACE = f"queue ▸ {incident}"
         self._view: View | None = None
-        self._titles: dict[str, dict[str, str]] = {}
+        self._reading = Follower(incident)
         self._led = True
 
     def panels(self) -> ComposeResult:
@@ -58,25 +59,8 @@ class IncidentScreen(Live):
         self.sheet("ladder").focus()
         super().on_mount()
 
-    def sheet(self, name: str) -> Sheet:
-        return self.query_one(f"#{name}", Sheet)
-
     def gather(self, desk: "Desk") -> View:
-        events = desk.events(self.incident)
-        incident = fold(events)
-        if incident is None:
-            incident = desk.incident(self.incident)  # says what is wrong with it
-        executor = desk.journal.executor(self.incident) or self.home_app.executor.starting(self.incident)
-        return view(incident, events, executor, self._steps(desk, incident.playbook_digest))
-
-    def _steps(self, desk: "Desk", digest: str) -> dict[str, str]:
-        """The titles of the playbook's steps, in its order, from the snapshot that the incident carries."""
-        if digest not in self._titles:
-            import yaml
-
-            steps = yaml.safe_load(desk.journal.document(digest)).get("steps") or []
-            self._titles[digest] = {str(step["id"]): str(step.get("title") or step["id"]) for step in steps}
-        return self._titles[digest]
+        return self._reading(desk, self.home_app.executor.starting(self.incident))
 
     def show(self, found: View) -> None:
         first = self._view is None
@@ -138,8 +122,12 @@ class IncidentScreen(Live):
 
     @on(Sheet.Opened, "#causes")
     def _cause_opened(self, event: Sheet.Opened) -> None:
-        self.sheet("ladder").choose(event.key)
+        self.sheet("ladder").choose(event.key.partition("#")[0])
         self.action_panel("evidence")
+
+    @on(Sheet.Opened, "#plan")
+    def _plan_opened(self) -> None:
+        self.action_remedy()
 
     @on(Sheet.Opened, "#evidence")
     def _evidence_opened(self, event: Sheet.Opened) -> None:
@@ -189,10 +177,19 @@ class IncidentScreen(Live):
 
     def _open_feature(self, evidence_id: str) -> None:
         if evidence_id in self.features():
-            self.home_app.open_feature(self.incident, evidence_id)
+            from tui.screens.feature import FeatureScreen
+
+            self.app.push_screen(FeatureScreen(self.incident, evidence_id))
 
     def action_report(self) -> None:
-        self.home_app.open_report(self.incident)
+        from tui.screens.report import ReportScreen
+
+        self.app.push_screen(ReportScreen(self.incident))
+
+    def action_remedy(self) -> None:
+        from tui.screens.remedy import RemedyScreen
+
+        self.app.push_screen(RemedyScreen(self.incident))
 
     def action_resume(self) -> None:
         self.home_app.carry_on(self.incident)

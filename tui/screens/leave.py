@@ -23,7 +23,7 @@ class Leave(ModalScreen[bool]):
         self._runs = runs
 
     def compose(self) -> ComposeResult:
-        names = "\n".join(f"  ▶ {run.incident} (process {run.process.pid})" for run in self._runs)
+        names = "\n".join(f"  ▶ {run.name} (process {run.process.pid})" for run in self._runs)
         with Vertical(classes="dialog"):
             yield Static("Close the app?", classes="dialog-title")
             yield Static(f"These runs go on without it:\n{names}\n'triage' shows them again.", markup=False)

@@ -1,5 +1,6 @@
 """What every screen over the journal does: read beside the keys, say as of when, pause, fail softly."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -10,14 +11,17 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from triage.errors import TriageError
+from tui.draw.times import age
 from tui.widgets.head import Head
 from tui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
     from triage.desk import Desk
-    from tui.app import TriageApp
+    from tui.home import Home
 
 POLL_SECONDS = 1.0
+RETRY_TICKS = 5
+"""After a failure the journal is asked again every so many polls; `r` asks at once."""
 
 
 class Live(Screen[None]):
@@ -26,27 +30,34 @@ class Live(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-normal"), (132, "-wide")]  # noqa: RUF012 - Textual declares it without ClassVar
     VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-tall")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back", priority=False),
-        Binding("space", "pause", "Pause", show=False),
-        Binding("r", "reload", "Reload", show=False),
-        Binding("y", "copy", "Copy", show=False),
-        Binding("Y", "copy_command", "Copy command", show=False),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
+        Binding("escape", "back", "Back", id="any.back"),
+        Binding("space", "pause", "Pause", show=False, id="any.pause"),
+        Binding("r", "reload", "Reload", show=False, id="any.reload"),
+        Binding("y", "copy", "Copy", show=False, id="any.copy"),
+        Binding("Y", "copy_command", "Copy command", show=False, id="any.copy_command"),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="any.help"),
     ]
     PLACE = ""
 
     def __init__(self) -> None:
         super().__init__()
         self._version: int | None = None
-        self._failed = False
+        self._failed: TriageError | None = None
+        self._failing_ticks = 0
+        self._read_at: datetime | None = None
 
     @property
-    def home_app(self) -> "TriageApp":
-        return cast("TriageApp", self.app)
+    def home_app(self) -> "Home":
+        return cast("Home", self.app)
 
     @property
     def now(self) -> datetime:
         return self.home_app.clock.now()
+
+    @property
+    def place(self) -> str:
+        """Where one is, as the first line says it."""
+        return self.query_one(Head).place
 
     def compose(self) -> ComposeResult:
         yield Head()
@@ -69,6 +80,9 @@ class Live(Screen[None]):
         """The command that shows the same headless."""
         return ""
 
+    def sheet(self, name: str) -> Sheet:
+        return self.query_one(f"#{name}", Sheet)
+
     def on_mount(self) -> None:
         self.query_one(Head).place = self.PLACE
         self.reload()
@@ -79,8 +93,16 @@ class Live(Screen[None]):
         self.reload()
 
     def _tick(self) -> None:
-        if self.is_current and not self.home_app.paused and not self._failed:
+        if not self.is_current or self.home_app.paused:
+            return
+        if self._failed is None:
             self._look()
+            return
+        self._failing_ticks += 1
+        if self._failing_ticks % RETRY_TICKS == 0:
+            self.reload()
+        else:
+            self._say_failed()
 
     @work(exclusive=True, group="look")
     async def _look(self) -> None:
@@ -93,7 +115,8 @@ class Live(Screen[None]):
             self._version = version
             self.reload()
         else:
-            self.query_one(Head).as_of = self.now
+            self._read_at = self.now
+            self.query_one(Head).as_of = self._read_at
             self.pass_time()
 
     def pass_time(self) -> None:
@@ -107,34 +130,50 @@ class Live(Screen[None]):
         except TriageError as error:
             self.fail(error)
             return
-        self._failed = False
-        self.query_one(Head).as_of = self.now
+        self._failed, self._failing_ticks = None, 0
+        self._read_at = self.now
+        self.query_one(Head).as_of = self._read_at
         self.note_state()
         self.show(found)
 
     def fail(self, error: TriageError) -> None:
         """Say in every panel that is empty what went wrong, and mark the others as stale."""
-        self._failed = True
+        self._failed = error
         self.note_state()
+        self._say_failed()
+
+    def _say_failed(self) -> None:
+        error = self._failed
+        if error is None:
+            return
+        old = age(self._read_at, self.now) if self._read_at else ""
         for sheet in self.query(Sheet):
-            sheet.fail(error.message, error.hint)
+            sheet.fail(error.message, error.hint, old)
 
     def note_state(self) -> None:
-        notes = (*(("‖ paused",) if self.home_app.paused else ()), *(("! stale, r retries",) if self._failed else ()))
-        self.query_one(Head).notes = notes
+        """Say in the first line what limits what one sees and may do."""
+        home = self.home_app
+        known = ((home.read_only, "read-only"), (home.paused, "‖ paused"), (self._failed, "! stale, r retries"))
+        self.query_one(Head).notes = tuple(words for on, words in known if on)
 
     def own_keys(self) -> list[tuple[str, str]]:
         """The keys that this screen adds, with what they do."""
+        return list(self._own_keys())
+
+    def _own_keys(self) -> Iterator[tuple[str, str]]:
         shared = {binding.action for binding in Live.BINDINGS if isinstance(binding, Binding)}
-        own = [item for item in type(self).BINDINGS if isinstance(item, Binding) and item.action not in shared]
-        return [(binding.key_display or binding.key.split(",")[0], binding.description) for binding in own]
+        for binding in type(self).BINDINGS:
+            if isinstance(binding, Binding) and binding.action not in shared:
+                changed = self.home_app.own_keys.get(binding.id or "")
+                key = changed or binding.key_display or binding.key.split(",")[0]
+                yield key, binding.tooltip or binding.description
 
     def action_back(self) -> None:
         if len(self.app.screen_stack) > 2:
             self.app.pop_screen()
 
     def action_reload(self) -> None:
-        self._failed = False
+        self._failed = None
         self.reload()
 
     def action_pause(self) -> None:

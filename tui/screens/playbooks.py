@@ -22,9 +22,9 @@ class PlaybooksScreen(Live):
 
     PLACE = "playbooks"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New run with it"),
-        Binding("l", "lint", "Lint again"),
-        Binding("tab", "app.focus_next", "Other panel"),
+        Binding("n", "new", "New run with it", id="playbooks.new"),
+        Binding("l", "lint", "Lint again", id="playbooks.lint"),
+        Binding("tab", "app.focus_next", "Other panel", id="playbooks.panel"),
     ]
 
     def __init__(self) -> None:

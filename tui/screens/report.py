@@ -24,9 +24,9 @@ class ReportScreen(Live):
     """The Markdown as it reads, the other forms as they are written."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "form", "Form"),
-        Binding("x", "export", "Export"),
-        Binding("y", "copy", "Copy"),
+        Binding("f", "form", "Form", id="report.form"),
+        Binding("x", "export", "Export", id="report.export"),
+        Binding("y", "copy", "Copy", id="report.copy"),
     ]
 
     def __init__(self, incident: str) -> None:

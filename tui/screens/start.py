@@ -18,7 +18,7 @@ from tui.draw.lines import say
 
 if TYPE_CHECKING:
     from triage.desk import Desk
-    from tui.app import TriageApp
+    from tui.home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class Start(ModalScreen[str | None]):
                 yield Button("Start", id="start", variant="primary", disabled=True)
 
     @property
-    def home_app(self) -> "TriageApp":
-        return cast("TriageApp", self.app)
+    def home_app(self) -> "Home":
+        return cast("Home", self.app)
 
     def on_mount(self) -> None:
         self._read()

@@ -55,13 +55,13 @@ class Sheet(ScrollView, can_focus=True):
     Sheet > .sheet--cursor { background: $chosen; }
     """
     BINDINGS: ClassVar = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
-        Binding("home,g", "end(-1)", "First", show=False),
-        Binding("end,G", "end(1)", "Last", show=False),
-        Binding("enter", "open", "Open", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="list.page_up"),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="list.page_down"),
+        Binding("home,g", "end(-1)", "First", show=False, id="list.first"),
+        Binding("end,G", "end(1)", "Last", show=False, id="list.last"),
+        Binding("enter", "open", "Open", show=False, id="list.open"),
     ]
 
     cursor: reactive[str] = reactive("", repaint=False)
@@ -100,10 +100,18 @@ class Sheet(ScrollView, can_focus=True):
             self.cursor = keys[0] if keys else ""
         self._draw()
 
-    def fail(self, message: str, hint: str = "", retry: str = "r") -> None:
-        """Say what went wrong; what was shown before stays, marked as stale."""
+    def wait(self, words: str = "Loading …") -> None:
+        """Say that it is being read, where nothing is shown yet."""
+        if not self.filled:
+            self._items = (text(Span(words, "quiet")),)
+            self._draw()
+
+    def fail(self, message: str, hint: str = "", old: str = "", retry: str = "r") -> None:
+        """Say what went wrong; what was shown before stays, marked as stale with its age (``old``)."""
         if self.filled:
-            self.border_subtitle = Content(say(f"! stale: {message}"[:60]).text)
+            room = max(16, self.size.width - 6)
+            words = say(f"! stale{f', {old} old' if old else ''}: {message}").text
+            self.border_subtitle = Content(words if len(words) <= room else f"{words[: room - 1]}…")
             return
         self._items = (
             text(say(f"✗ error: {message}", "bad")),
@@ -111,10 +119,6 @@ class Sheet(ScrollView, can_focus=True):
             text(Span(f"Press {retry} to try again.", "quiet")),
         )
         self._draw()
-
-    def stale(self, age: str) -> None:
-        """Say how old the content is; nothing where it is fresh."""
-        self.border_subtitle = f"stale, {age} old" if age else ""
 
     def retitle(self, title: str) -> None:
         self.border_title = Content(say(title).text)
@@ -165,7 +169,7 @@ class Sheet(ScrollView, can_focus=True):
             return Strip.blank(width, base)
         index, line = self._lines[place]
         item = self._items[index]
-        chosen = bool(item.key) and item.key == self.cursor
+        chosen = bool(item.key) and item.key == self.cursor and self.can_focus
         first = place == 0 or self._lines[place - 1][0] != index
         if chosen and self.has_focus and (first or self._tall[index] <= _HIGHLIT):
             base += Style(bgcolor=self.get_component_rich_style("sheet--cursor").bgcolor)

@@ -1,0 +1,214 @@
+"""How the plan is carried out: the steps after it as a way, and what is known of each of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from triage.approval import short_digest
+from triage.incident import Incident, Outcome, State, StepRecord
+from triage.numbers import figure, moment, span
+from triage.report.timeline import STATE_WORDS
+from tui.draw.comparison import comparison
+from tui.draw.incident import View
+from tui.draw.lines import Item, Line, Span, blank, fill, folded, heading, say, spread
+from tui.draw.plan import plan
+from tui.draw.queue import STATE_GLYPHS, STATE_TONES
+from tui.draw.times import age
+from tui.following import Planned
+
+THE_PLAN = "plan"
+"""The key of the first stage: the plan itself, with what was not chosen."""
+GATE = "request_approval"
+_OUTCOMES = {
+    Outcome.DONE: ("✓", "done", "good"),
+    Outcome.REFUSED: ("✗", "refused", "bad"),
+    Outcome.FAILED: ("✗", "failed", "bad"),
+    Outcome.UNKNOWN: ("?", "unknown", "warn"),
+}
+
+
+def after_the_plan(steps: Sequence[Planned]) -> tuple[Planned, ...]:
+    """The steps that follow from a plan, in their order: those that need, directly or not, what proposes one."""
+    planners = {step.id for step in steps if step.uses == "propose_plan"}
+    after: list[Planned] = []
+    for step in steps:
+        if {*step.needs} & {*planners, *(known.id for known in after)}:
+            after.append(step)
+    return tuple(after)
+
+
+def standing(incident: Incident) -> Line:
+    state = incident.state
+    return (Span(f"{STATE_GLYPHS[state]} {STATE_WORDS[state]}", STATE_TONES[state]),)
+
+
+def head(seen: View, now: datetime) -> list[Item]:
+    """Two lines: where it stands and why, and who works on it."""
+    incident = seen.incident
+
+    def draw(width: int) -> list[Line]:
+        who = (Span("▶ ", "accent"), say(seen.executor, "quiet")) if seen.executor else ()
+        first = spread(standing(incident), who, width)
+        why = incident.state_reason or (incident.plan.summary if incident.plan else "there is no plan yet")
+        return [first, *folded(say(why), width, most=2)]
+
+    return [Item(draw)]
+
+
+def way(seen: View, steps: Sequence[Planned], now: datetime) -> list[Item]:
+    """A line for the plan and for each step after it: how it stands, and how long it took."""
+    incident = seen.incident
+    items = [_line(THE_PLAN, "Plan", *_of_plan(incident))]
+    closed = (step for step in steps if step.uses == GATE and not _settled(incident, step))
+    gate = next(closed, None)
+    for step in steps:
+        record = incident.steps.get(step.id)
+        glyph, word, tone = _of_step(seen, record, gate=step is gate)
+        took = _took(record, now, running=word == "at work")
+        items.append(_line(step.id, step.id.replace("_", " "), glyph, word, tone, took, step.title))
+    return items
+
+
+def _line(key: str, name: str, glyph: str, word: str, tone: str, took: str = "", title: str = "") -> Item:
+    def draw(width: int) -> list[Line]:
+        label: Line = (
+            Span(f"{glyph} ", tone),
+            *fill((say(name, "strong"),), min(16, width - 20)),
+            Span(" "),
+            Span(word, tone),
+        )
+        lines = [spread(label, (Span(took, "quiet"),) if took else (), width)]
+        return (
+            lines if width < 44 or not title else [*lines, *folded(say(title, "quiet"), width, (Span("  "),), most=1)]
+        )
+
+    return Item(draw, key, f"{name}: {word}")
+
+
+def _of_plan(incident: Incident) -> tuple[str, str, str]:
+    if incident.plan is None:
+        return "·", "not yet", "quiet"
+    if incident.rejection is not None:
+        return "✗", "rejected", "bad"
+    return ("✓", "approved", "good") if incident.approval is not None else ("◆", "proposed", "warn")
+
+
+def _of_step(seen: View, record: StepRecord | None, *, gate: bool) -> tuple[str, str, str]:
+    """Glyph, word and tone; ``gate``: it is the first gate that nobody has opened."""
+    incident = seen.incident
+    if record is None or not record.attempts:
+        if record is not None and record.skipped:
+            return "–", "skipped", "quiet"
+        if gate and incident.state is State.WAITING_FOR_APPROVAL:
+            return "◆", "waits for you", "warn"
+        return "·", "to come", "quiet"
+    if record.outcome is not None:
+        return _OUTCOMES[record.outcome]
+    if record.retry_at is not None:
+        return "↻", "again soon", "warn"
+    return ("▶", "at work", "accent") if seen.executor else ("‖", "stopped", "warn")
+
+
+def _settled(incident: Incident, step: Planned) -> bool:
+    record = incident.steps.get(step.id)
+    return record is not None and record.settled
+
+
+def _took(record: StepRecord | None, now: datetime, *, running: bool) -> str:
+    if record is None or record.started_at is None:
+        return ""
+    if running:
+        return age(record.started_at, now)
+    return span(round(record.elapsed_seconds, 1)) if record.elapsed_seconds is not None else ""
+
+
+def stage(seen: View, steps: Sequence[Planned], key: str, now: datetime) -> list[Item]:
+    """What is known of one stage."""
+    if key == THE_PLAN:
+        return plan(seen)
+    step = next((step for step in steps if step.id == key), None)
+    if step is None:
+        return []
+    record = seen.incident.steps.get(step.id)
+    items = [_told(step.title, "strong")]
+    if record is not None and record.reason:
+        items.append(_told(record.reason, "warn" if record.outcome is not Outcome.DONE else ""))
+    if step.uses == GATE:
+        items += _gate(seen.incident, now)
+    elif record is not None:
+        items += _DRAWN.get(step.uses, _outputs)(record)
+    if record is None:
+        items += _foreseen(seen.incident, step)
+    items += _evidence(seen, step)
+    return items
+
+
+def _gate(incident: Incident, now: datetime) -> list[Item]:
+    current, approval = incident.plan, incident.approval
+    items = [blank()]
+    if current is None:
+        return [*items, _told("there is no plan yet", "quiet")]
+    items.append(_pair("plan", short_digest(current.digest)))
+    if incident.rejection is not None:
+        return [*items, _pair("rejected by", incident.rejection.by), _pair("because", incident.rejection.reason)]
+    if approval is None:
+        waits = incident.state is State.WAITING_FOR_APPROVAL
+        return [*items, _told("a approves it, x rejects it" if waits else "nobody has decided on it", "accent")]
+    left = f"in {age(now, approval.until)}" if approval.until > now else "over"
+    items += [_pair("approved by", approval.by), _pair("from", approval.account), _pair("at", moment(approval.at))]
+    return [*items, _pair("expires", f"{moment(approval.until)} ({left})")]
+
+
+def _foreseen(incident: Incident, step: Planned) -> list[Item]:
+    """What the plan says of a step that was not begun."""
+    actions = incident.plan.actions if incident.plan else ()
+    action = next((action for action in actions if action.step == step.uses), None)
+    if action is None:
+        return []
+    told = (
+        ("before", action.before),
+        ("after", action.after),
+        ("reaches", action.blast_radius),
+        ("risk", action.risk),
+        ("undone by", action.undo),
+        ("stops if", action.stops_if),
+    )
+    return [blank(), *(_pair(name, words) for name, words in told if words)]
+
+
+def _outputs(record: StepRecord) -> list[Item]:
+    """Small values that the step put out, each on a line."""
+    told = [(name, value) for name, value in record.outputs.items() if isinstance(value, str | int | float)]
+    return [blank(), *(_pair(name.replace("_", " "), _value(value)) for name, value in told)] if told else []
+
+
+def _value(value: object) -> str:
+    return figure(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _compared(record: StepRecord) -> list[Item]:
+    report = record.outputs.get("report")
+    if not isinstance(report, Mapping):
+        return _outputs(record)
+    versions = f"challenger {record.outputs.get('challenger')} against champion {record.outputs.get('champion')}"
+    skipped = record.outputs.get("not_judged") or ()
+    items = [_told(versions, "quiet"), *comparison(report)]
+    return [*items, _told(f"{len(skipped)} segments have too few rows to be judged", "quiet")] if skipped else items
+
+
+def _evidence(seen: View, step: Planned) -> list[Item]:
+    found = [item for item in seen.report.evidence if item.evidence.step == step.id]
+    if not found:
+        return []
+    return [blank(), heading("Evidence"), *(_told(f"E{item.number} {item.evidence.statement}") for item in found)]
+
+
+def _told(words: str, tone: str = "") -> Item:
+    return Item(lambda width: folded(say(words, tone), width))
+
+
+def _pair(name: str, words: str) -> Item:
+    return Item(lambda width: folded(say(words), width, (Span(f"{name} ".ljust(13), "quiet"),)), copy=words)
+
+
+_DRAWN: Mapping[str, Any] = {"compare_challenger": _compared}

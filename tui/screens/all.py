@@ -1,0 +1,18 @@
+"""Every screen there is, for what has to know all of them: the list of keys."""
+
+from tui.screens import feature, help, incident, lab, leave, live, opening, playbooks, queue, remedy, report, start
+
+__all__ = [
+    "feature",
+    "help",
+    "incident",
+    "lab",
+    "leave",
+    "live",
+    "opening",
+    "playbooks",
+    "queue",
+    "remedy",
+    "report",
+    "start",
+]
