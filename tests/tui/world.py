@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ def waiting(home: Path) -> str:
     """An incident whose plan waits for an approval, with a catalogue that says who may give it; returns its id."""
     text = init_text().replace("my_model", "recommender")
     catalog = Catalog.parse(text, "triage.yaml", home).snapshot()
-    told = sample.events(state="waiting_for_approval", reason="the plan is not approved")
+    plan = replace(sample.PLAN, covers=("retrain",))
+    told = sample.events(plan=plan, state="waiting_for_approval", reason="the plan is not approved")
     return write(home, "recommender", told, playbook=PLAYBOOK + GATED, catalog=catalog)
 
 

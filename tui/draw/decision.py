@@ -11,13 +11,18 @@ from tui.draw.lines import Item, Span, blank, folded, heading, say
 
 def approval(seen: View, plan: Plan, now: datetime, ttl: timedelta, *, four_eyes: bool) -> list[Item]:
     """All that an approval of ``plan`` means."""
-    incident = seen.incident
+    incident, later = seen.incident, foreseen(plan)
     items = [
         _pair("target", _target(incident, plan)),
         _pair("plan", f"{short_digest(plan.digest)}: {plan.summary}"),
-        _pair("expires", f"{moment(now + ttl)}, after {span(ttl.total_seconds())}; it is used once"),
+        _pair("expires", f"{moment(now + ttl)}, after {span(ttl.total_seconds())} without a first use"),
         *([_pair("by", f"another person than {incident.alert.requested_by or 'the requester'}")] if four_eyes else []),
         *(item for place, action in enumerate(changes(plan), 1) for item in _action(place, action)),
+        *(
+            [blank(), _told(f"asked for later: {', '.join(action.title for action in later)}", "quiet")]
+            if later
+            else []
+        ),
         blank(),
         heading("Evidence"),
     ]
@@ -31,8 +36,13 @@ def approval(seen: View, plan: Plan, now: datetime, ttl: timedelta, *, four_eyes
 
 
 def changes(plan: Plan) -> tuple[Action, ...]:
-    """The actions of ``plan`` that change something."""
-    return tuple(action for action in plan.actions if action.effect is Effect.CHANGE)
+    """The actions that an approval of ``plan`` lets happen; what it only foresees is asked for later."""
+    return tuple(action for action in plan.actions if action.effect is Effect.CHANGE and action.step in plan.covers)
+
+
+def foreseen(plan: Plan) -> tuple[Action, ...]:
+    """The changes that ``plan`` names and an approval of it does not cover."""
+    return tuple(action for action in plan.actions if action.effect is Effect.CHANGE and action.step not in plan.covers)
 
 
 def needs_the_name(plan: Plan) -> bool:
@@ -53,7 +63,8 @@ def ending(seen: View, words: str) -> list[Item]:
 
 
 def _target(incident: Incident, plan: Plan) -> str:
-    return f"{incident.model}" + (f", champion version {plan.champion}" if plan.champion else "")
+    champion = f", champion version {plan.champion}" if plan.champion else ""
+    return f"{incident.model}{champion}" + (f", challenger version {plan.challenger}" if plan.challenger else "")
 
 
 def _action(place: int, action: Action) -> list[Item]:

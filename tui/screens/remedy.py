@@ -39,6 +39,7 @@ class RemedyScreen(Live):
         Binding("a", "approve", "Approve", id="remedy.approve"),
         Binding("x", "reject", "Reject", id="remedy.reject"),
         Binding("A", "abort", "Abort", id="remedy.abort", tooltip="end the incident, also while a step runs"),
+        Binding("B", "rollback", "Roll back", id="remedy.rollback", tooltip="at once, to the champion of before"),
         Binding("R", "resume", "Resume", id="remedy.resume"),
         Binding("enter", "read", "Read", show=False, id="remedy.read"),
         Binding("tab", "app.focus_next", "Panel", show=False, id="remedy.panel"),
@@ -139,6 +140,9 @@ class RemedyScreen(Live):
             return True if waits else None
         if action == "abort":
             return True if incident is not None and incident.state not in _OVER else None
+        if action == "rollback":
+            released = incident.release if incident is not None else None
+            return True if released is not None and not released.withdrawn else None
         if action == "resume":
             return self._view is not None and self._view.resumable
         return True
@@ -177,6 +181,25 @@ class RemedyScreen(Live):
                 f"Abort {self.incident}?", decision.ending(self._view, _ABORT), "Abort", reason=_WHY, grave=True
             )
             self._ask(dialog, lambda desk, said: _abort(desk, self.incident, said))
+
+    def action_rollback(self) -> None:
+        seen = self._view
+        if seen is None or seen.incident.release is None or not self.home_app.may_change():
+            return
+        release = seen.incident.release
+        words = (
+            f"All traffic of {seen.incident.model} goes back from version {release.challenger} to version"
+            f" {release.champion} at once, and the alias with it. It needs no approval."
+        )
+        dialog = Decide(
+            f"Roll {seen.incident.model} back to version {release.champion}?",
+            decision.ending(seen, words),
+            "Roll back",
+            reason=_WHY,
+            typed=seen.incident.model,
+            grave=True,
+        )
+        self._ask(dialog, lambda desk, said: _rollback(desk, self.incident, said))
 
     def action_resume(self) -> None:
         self.home_app.carry_on(self.incident)
@@ -223,6 +246,12 @@ def _reject(desk: "Desk", incident: str, reason: str) -> str:
     from triage.cli.approvals import account, user
 
     return f"{incident}: {desk.reject(incident, reason, user(), account=account()).state_reason}"
+
+
+def _rollback(desk: "Desk", incident: str, reason: str) -> str:
+    from triage.cli.approvals import account, user
+
+    return f"{incident}: {desk.rollback(incident, reason, user(), account=account()).state_reason}"
 
 
 def _abort(desk: "Desk", incident: str, reason: str) -> str:
