@@ -9,8 +9,8 @@ from triage.desk import Desk
 
 if TYPE_CHECKING:
     from triage.adapters.prometheus import Credentials
-    from triage.catalog import Auth, Catalog
-    from triage.ports import Metrics
+    from triage.catalog import Auth, Catalog, Routing, Training
+    from triage.ports import Metrics, Registry, Router, Trainer
     from triage.starter import Proposal
     from triage.step import Ports
 
@@ -32,16 +32,52 @@ def connect(catalog: "Catalog") -> "Ports":
     """Adapters for everything ``catalog`` names. Nothing is contacted yet."""
     from triage.adapters.mlflow_registry import MlflowRegistry
     from triage.adapters.parquet import ParquetWindows
-    from triage.adapters.trainer_command import CommandTrainer
+    from triage.adapters.router_by_model import RouterByModel
+    from triage.adapters.trainer_by_model import TrainerByModel
     from triage.step import Ports
 
+    registry = MlflowRegistry(catalog.registry)
+    routers = {
+        model.registered_model: router(model.registered_model, model.router, registry)
+        for model in catalog.models.values()
+        if model.router is not None
+    }
+    trainers = {name: trainer(model.training) for name, model in catalog.models.items() if model.training is not None}
     return Ports(
         metrics=metrics(catalog),
         windows=ParquetWindows(catalog.datasets),
-        registry=MlflowRegistry(catalog.registry),
+        registry=registry,
         clock=SystemClock(),
-        trainer=CommandTrainer(home() / "jobs"),
+        trainer=TrainerByModel(trainers),
+        router=RouterByModel(routers),
     )
+
+
+def router(model: str, routing: "Routing", registry: "Registry") -> "Router":
+    """The router of the registered ``model``."""
+    if routing.kind == "envoy":
+        from triage.adapters.envoy import EnvoyRouter
+
+        return EnvoyRouter(model, routing)
+    from triage.adapters.kserve import KServeRouter
+
+    return KServeRouter(model, routing, lambda version: registry.version(model, version).source)
+
+
+def trainer(training: "Training") -> "Trainer":
+    """What trains, with its jobs kept in the user's state folder."""
+    jobs = home() / "jobs"
+    if training.pipeline is not None:
+        from triage.adapters.trainer_http import HttpTrainer
+
+        return HttpTrainer(jobs, training.pipeline)
+    from triage.adapters.trainer_command import CommandTrainer
+
+    if training.project is not None:
+        from triage.adapters.trainer_project import ProjectTrainer
+
+        return ProjectTrainer(CommandTrainer(jobs), training.project)
+    return CommandTrainer(jobs)
 
 
 def metrics(catalog: "Catalog") -> "Metrics":

@@ -85,7 +85,12 @@ class CommandTrainer:
                 time.sleep(0.05)
 
     def _job(self, key: str) -> Path:
-        return self._folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', key)[:80]}-{digest(key)[-8:]}"
+        return self._folder / job_name(key)
+
+
+def job_name(key: str) -> str:
+    """``key`` as one word that fits a file name, an address and a header, and is no other key's."""
+    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', key)[:80]}-{digest(key)[-8:]}"
 
 
 def _order(job: TrainingJob, folder: Path) -> dict[str, object]:

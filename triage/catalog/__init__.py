@@ -17,12 +17,13 @@ from triage.catalog.model import (
     PerRow,
     ServiceLevel,
     Task,
-    Training,
 )
 from triage.catalog.release import Guardrail, ReleasePolicy
+from triage.catalog.router import EnvoyRouting, KServeRouting, Routing
+from triage.catalog.training import HttpPipeline, MlflowProject, Training
 
 __all__ = [
-    "Auth", "Catalog", "Dataset", "Direction", "Duration", "FeatureType", "Guardrail", "Kpi", "LevelKind", "Model",
-    "PerRow", "PositiveDuration", "Prometheus", "RegistryAddress", "ReleasePolicy", "Secret", "ServiceLevel", "Task",
-    "Training", "json_schema",
+    "Auth", "Catalog", "Dataset", "Direction", "Duration", "EnvoyRouting", "FeatureType", "Guardrail", "HttpPipeline",
+    "KServeRouting", "Kpi", "LevelKind", "MlflowProject", "Model", "PerRow", "PositiveDuration", "Prometheus",
+    "RegistryAddress", "ReleasePolicy", "Routing", "Secret", "ServiceLevel", "Task", "Training", "json_schema",
 ]  # fmt: skip

@@ -29,6 +29,9 @@ def _http(url: str) -> str:
     return url
 
 
+Url = Annotated[str, AfterValidator(_http)]
+
+
 def _registry_uri(uri: str | Secret, info: ValidationInfo) -> str | Secret:
     if isinstance(uri, Secret):
         return uri
@@ -82,7 +85,7 @@ class Auth(Part):
 class Prometheus(Part):
     """Where PromQL is answered: a server, or a folder of saved answers."""
 
-    url: Annotated[str, AfterValidator(_http)] | None = None
+    url: Url | None = None
     """Address of Prometheus, or of a server that speaks its API (Thanos, Mimir, VictoriaMetrics)."""
     recorded: RelativePath | None = None
     """Folder of saved range-query results with an index.json, in place of a server."""

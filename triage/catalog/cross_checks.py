@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from triage.catalog.model import Dataset, Model
+from triage.catalog.router import EnvoyRouting
 from triage.document import Document
 from triage.errors import Fault, near
 from triage.faults import KeyPath
@@ -16,6 +17,7 @@ def cross_check(models: Mapping[str, Model], datasets: Mapping[str, Dataset], do
         yield from _check_datasets(datasets, model, where, document)
         yield from _check_levels(model, where, document)
         yield from _check_release(datasets, model, where, document)
+        yield from _check_router(models, name, document)
         if re.fullmatch(r"latest|v\d+", model.alias, re.IGNORECASE):
             yield document.fault(
                 (*where, "alias"), f"'{model.alias}' is reserved by MLflow", "use a name like champion"
@@ -71,6 +73,26 @@ def _check_release(
     if by_labels and (model.labels is None or model.serving_log.version is None):
         message = "labels are needed, and can't be told apart by version"
         yield document.fault((*here, "labels"), message, "name labels, and serving_log.version")
+
+
+def _check_router(models: Mapping[str, Model], name: str, document: Document) -> Iterator[Fault]:
+    """Each model has a rollout spec of its own: two in one place would overwrite each other."""
+    router = models[name].router
+    where = ("models", name, "router")
+    for other in models:
+        if other == name:
+            return
+        if router is not None and models[other].router is not None and _place(models[other]) == _place(models[name]):
+            message = f"the rollout spec of '{name}' would be that of '{other}'"
+            key = "folder" if isinstance(router, EnvoyRouting) else "file"
+            yield document.fault((*where, key), message, "give each model its own")
+
+
+def _place(model: Model) -> tuple[str, ...]:
+    router = model.router
+    if isinstance(router, EnvoyRouting):
+        return (router.folder,)
+    return (router.repository, router.file) if router is not None else ()
 
 
 def _check_levels(model: Model, where: KeyPath, document: Document) -> Iterator[Fault]:

@@ -9,6 +9,8 @@ from pydantic import Field, PrivateAttr
 from triage.catalog.direction import Direction
 from triage.catalog.fields import Duration, Name, Part, PositiveDuration, PromQL, RelativePath
 from triage.catalog.release import ReleasePolicy
+from triage.catalog.router import Routing
+from triage.catalog.training import Training
 
 
 class Task(StrEnum):
@@ -146,20 +148,6 @@ class Feature(Part):
     """The table or service it comes from; broken features of one source are one cause."""
 
 
-class Training(Part):
-    """How a challenger is trained: a command, run where the catalogue is; it reads the job that $TRIAGE_JOB names."""
-
-    command: tuple[Name, ...] = Field(min_length=1)
-    """Program and arguments. `python` is the interpreter that runs triage."""
-    days: int = Field(7, ge=1, le=3650)
-    """Length of the training window, which ends where the hold-out begins."""
-    holdout: PositiveDuration = timedelta(hours=24)
-    """The newest part of the incident window: never given to the job, so that the comparison is fair."""
-    timeout: PositiveDuration = timedelta(hours=1)
-    min_labelled: int = Field(5_000, ge=1)
-    """Labelled rows of the window below which training is refused."""
-
-
 class Comparison(Part):
     """How much worse the challenger may be, as a fraction of the champion's loss. Log-loss for classes, RMSE else."""
 
@@ -207,6 +195,8 @@ class Model(Part):
     windows: Windows = Windows()
     watch: Watch = Watch()
     training: Training | None = None
+    router: Routing | None = None
+    """What sends requests to versions; without it a release is a person's work."""
     comparison: Comparison = Comparison()
     approval: ApprovalPolicy = ApprovalPolicy()
     release: ReleasePolicy | None = None

@@ -44,7 +44,7 @@ class Params(BaseModel):
 def preview(ctx: Context) -> str:
     return (
         f"{ctx.model.registered_model}: a new version, trained on {training_window(ctx)}"
-        f" by {' '.join(training(ctx).command)}; no alias moves"
+        f" by {' '.join(training(ctx).way)}; no alias moves"
     )
 
 
@@ -103,7 +103,7 @@ def _job(ctx: Context, champion: ModelVersion) -> TrainingJob:
         "tags": {JOB_TAG: ctx.key, INCIDENT_TAG: ctx.incident.id, PLAN_TAG: plan.digest if plan else ""},
         "catalog": ctx.catalog.snapshot(),
     }
-    return TrainingJob(ctx.key, how.command, ctx.catalog.folder, document, how.timeout)
+    return TrainingJob(ctx.key, how.command or (), ctx.catalog.folder, document, how.timeout)
 
 
 def _ended(ctx: Context, trainer: Trainer) -> TrainingState:
@@ -202,7 +202,7 @@ def _manifest(
         "stages": [
             {"id": "ingestion", "needs": [], "reads": reads},
             {"id": "features", "needs": ["ingestion"], "inputs": dict(version.inputs or {})},
-            {"id": "training", "needs": ["features"], "command": list(how.command), "run": version.run_id},
+            {"id": "training", "needs": ["features"], "command": list(how.way), "run": version.run_id},
             {"id": "evaluation", "needs": ["training"], "champion": champion.version, "by": "compare_challenger"},
             {
                 "id": "registration",
