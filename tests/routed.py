@@ -49,7 +49,7 @@ class Envoyed:
             time.sleep(0.02)
 
     def halt(self) -> None:
-        stop(self.pids, 5)
+        stop(self.pids, 0)
         self.pids.clear()
 
     def stop(self) -> None:

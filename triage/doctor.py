@@ -3,6 +3,7 @@
 Nothing is written anywhere.
 """
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from triage.catalog import Catalog, Model, Secret
+from triage.catalog import Catalog, Model, Secret, Training
 from triage.errors import TriageError, near
 from triage.incident import Window
 from triage.ports import DatasetInfo, ModelVersion, Windows
@@ -71,6 +72,10 @@ def _all(catalog: Catalog, ports: Ports) -> Iterator[tuple[str, Callable[[], Fin
         if model.reference is not None:
             yield f"{name}: reference", partial(look.joined, model.reference.dataset)
         yield f"{name}: scoring", look.scoring
+        if model.training is not None:
+            yield f"{name}: training", partial(_training, model.training, catalog.folder)
+        if model.router is not None:
+            yield f"{name}: router", look.router
         for alert, playbook in model.playbooks.items():
             yield f"{name}: playbook for {alert}", partial(_playbook, playbook, catalog.folder)
 
@@ -120,6 +125,21 @@ def _playbook(name: str, folder: Path) -> Finding:
 
     path = find(name, (folder / "playbooks",))
     return "ok", f"{len(Playbook.load(path).spec.steps)} steps", ""
+
+
+def _training(training: Training, folder: Path) -> Finding:
+    """Whether what trains is there; nothing is started, and a pipeline's server is not asked."""
+    if training.pipeline is not None:
+        return "ok", f"a pipeline at {training.pipeline.start.url}, not asked: nothing but a start would tell", ""
+    if training.project is not None:
+        path = Path(training.project.uri) / "MLproject"
+        if "://" in training.project.uri or path.is_file():
+            return "ok", " ".join(training.way), ""
+        return "failed", f"there is no {path}", "correct training.project.uri"
+    program = training.way[0]
+    if program == "python" or shutil.which(program, path=None) or (folder / program).is_file():
+        return "ok", " ".join(training.way), ""
+    return "failed", f"there is no program '{program}'", "correct training.command, or install it"
 
 
 class _ModelChecks:
@@ -254,6 +274,18 @@ class _ModelChecks:
             hint = "the log's rows are not what the model was asked, or another model answered"
             return "warning", f"scores differ from those served by up to {apart:.3g}", hint
         return "ok", f"{len(rows)} rows score as they were served (within {apart:.1g})", ""
+
+    def router(self) -> Finding:
+        """Whether the router serves what is committed, and that is what the alias names."""
+        if self._ports.router is None:
+            return "skipped", "no router here", ""
+        name = self._model.registered_model
+        said = self._ports.router.check(name)
+        alias, committed = self._version().version, self._ports.router.current(name).champion
+        if alias != committed:
+            detail = f"{said}; alias '{self._model.alias}' names version {alias}"
+            return "warning", detail, "find out who moved it: what is served follows the rollout spec"
+        return "ok", said, ""
 
     def _version(self) -> ModelVersion:
         return self._ports.registry.champion(self._model.registered_model, self._model.alias)

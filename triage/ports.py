@@ -284,5 +284,5 @@ class Router(Protocol):
         Empty where nobody can be asked: then what is served is unmeasured.
         """
 
-    def check(self) -> str:
-        """One line that says what answers. Raises SourceUnavailable."""
+    def check(self, model: str) -> str:
+        """One line that says what answers, and that it serves what is committed. Raises NotFound, SourceUnavailable."""

@@ -9,7 +9,7 @@ from triage.desk import Desk
 
 if TYPE_CHECKING:
     from triage.adapters.prometheus import Credentials
-    from triage.catalog import Auth, Catalog, Routing, Training
+    from triage.catalog import Auth, Catalog, RegistryAddress, Routing, Training
     from triage.ports import Metrics, Registry, Router, Trainer
     from triage.starter import Proposal
     from triage.step import Ports
@@ -42,7 +42,11 @@ def connect(catalog: "Catalog") -> "Ports":
         for model in catalog.models.values()
         if model.router is not None
     }
-    trainers = {name: trainer(model.training) for name, model in catalog.models.items() if model.training is not None}
+    trainers = {
+        name: trainer(model.training, catalog.registry)
+        for name, model in catalog.models.items()
+        if model.training is not None
+    }
     return Ports(
         metrics=metrics(catalog),
         windows=ParquetWindows(catalog.datasets),
@@ -64,7 +68,7 @@ def router(model: str, routing: "Routing", registry: "Registry") -> "Router":
     return KServeRouter(model, routing, lambda version: registry.version(model, version).source)
 
 
-def trainer(training: "Training") -> "Trainer":
+def trainer(training: "Training", registry: "RegistryAddress") -> "Trainer":
     """What trains, with its jobs kept in the user's state folder."""
     jobs = home() / "jobs"
     if training.pipeline is not None:
@@ -76,7 +80,9 @@ def trainer(training: "Training") -> "Trainer":
     if training.project is not None:
         from triage.adapters.trainer_project import ProjectTrainer
 
-        return ProjectTrainer(CommandTrainer(jobs), training.project)
+        # `mlflow run` keeps a run of its own: in the registry's store, unless its address is a secret.
+        known = {"MLFLOW_TRACKING_URI": registry.uri} if isinstance(registry.uri, str) else {}
+        return ProjectTrainer(CommandTrainer(jobs, known), training.project)
     return CommandTrainer(jobs)
 
 

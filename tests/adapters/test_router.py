@@ -120,7 +120,7 @@ def test_a_shadow_is_mirrored_or_refused(case: Case) -> None:
 
 
 def test_the_check_is_one_line(case: Case) -> None:
-    line = case.router.check()
+    line = case.router.check(MODEL)
     assert line
     assert "\n" not in line
 

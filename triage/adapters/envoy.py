@@ -59,7 +59,7 @@ class EnvoyRouter:
         return self._admin.routes_name().partition(" ")[2]
 
     def halt(self, model: str) -> bool:
-        """Through Envoy's admin interface, with no file written, so that a full disk is no hindrance; gone if it restarts."""
+        """Through Envoy's admin interface, with no file written: a full disk is no hindrance. Lost if it restarts."""
         self._admin.set_runtime(self._committed().kill_switch, 0)
         return True
 
@@ -76,7 +76,7 @@ class EnvoyRouter:
             for version in dict.fromkeys(versions)
         )
 
-    def check(self) -> str:
+    def check(self, model: str) -> str:
         spec, server = self._committed(), self._admin.server()
         if self._admin.routes_name() != spec.name:
             raise SourceUnavailable(

@@ -46,7 +46,8 @@ class EnvoyAdmin:
     def server(self) -> str:
         """Its version and state. Raises SourceUnavailable."""
         info = self._get("/server_info", {})
-        return f"Envoy {str(info.get('version', '')).split('/')[1:2]} {info.get('state', '')}"
+        parts = str(info.get("version", "")).split("/")
+        return f"Envoy {parts[1] if len(parts) > 1 else 'of an unknown version'} at {self._url}"
 
     def _get(self, path: str, params: dict[str, str]) -> dict:
         answer = self._http.ask("GET", self._url + path, params=params, timeout_seconds=self._seconds)

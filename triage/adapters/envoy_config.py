@@ -32,7 +32,9 @@ def routes(spec: Committed, routing: EnvoyRouting) -> str:
     """
     timeout = f"{routing.route_timeout.total_seconds():g}s"
     to_champion: dict[str, Any] = {"cluster": spec.champion_on, "timeout": timeout}
-    switched = {"match": {"prefix": "/"}, "route": to_champion}
+    # Envoy takes no notice of routes that are the same under another name: the name is part of them.
+    named = {"filter_metadata": {"triage": {"change": spec.name}}}
+    switched = {"match": {"prefix": "/"}, "route": to_champion, "metadata": named}
     table = [switched]
     rollout = spec.rollout
     if rollout.challenger:

@@ -84,7 +84,7 @@ class KServeRouter:
             )
         return live.serving()
 
-    def check(self) -> str:
+    def check(self, model: str) -> str:
         where = self._tree.check()
         rollout = rollout_of(self._manifest())
         asked = ", and is served" if self.serving(self._model) else "; what is served can't be asked (no router.status)"

@@ -277,9 +277,8 @@ class MemoryRouter:
             return (champion,)
         return champion, Serving("standby" if model in self._halted else "challenger", rollout.challenger)
 
-    def check(self) -> str:
-        self._ask()
-        return f"{len(self._rollouts)} rollouts in memory"
+    def check(self, model: str) -> str:
+        return f"in memory, version {self.current(model).champion} serves"
 
     def _ask(self) -> None:
         if self.away:

@@ -19,7 +19,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """``rollout`` of ``model``, made by the change ``key``; ``champion_on`` and ``challenger_on`` name server groups."""
+    """``rollout`` of ``model``, made by the change ``key``; ``champion_on``, ``challenger_on`` name server groups."""
 
     model: str
     rollout: Rollout

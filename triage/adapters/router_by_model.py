@@ -25,8 +25,8 @@ class RouterByModel:
     def serving(self, model: str) -> tuple[Serving, ...]:
         return self._of(model).serving(model)
 
-    def check(self) -> str:
-        return "; ".join(router.check() for router in self._routers.values())
+    def check(self, model: str) -> str:
+        return self._of(model).check(model)
 
     def _of(self, model: str) -> Router:
         if model not in self._routers:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from triage.adapters import job_runner
@@ -23,14 +24,14 @@ _GRACE_SECONDS = 5.0
 
 
 class CommandTrainer:
-    """Jobs under ``folder``. Each keeps its order, its log, and how it ended.
+    """Jobs under ``folder``, with ``environment``. Each keeps its order, its log, and how it ended.
 
     The command finds in its environment TRIAGE_JOB (a JSON file: datasets by name, window, tags) and runs in the
     catalogue's folder; ``python`` is the interpreter that runs triage.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._folder, self._environment = folder, environment or {}
 
     def start(self, job: TrainingJob) -> None:
         folder = self._job(job.key)
@@ -40,7 +41,7 @@ class CommandTrainer:
                 return
             (folder / EXIT).unlink(missing_ok=True)
             write_whole(folder / "job.json", canonical(job.document))
-            write_whole(folder / ORDER, json.dumps(_order(job, folder)))
+            write_whole(folder / ORDER, json.dumps(_order(job, folder, self._environment)))
             runner = subprocess.Popen(
                 [sys.executable, str(job_runner.__file__), str(folder)],
                 stdin=subprocess.DEVNULL,
@@ -93,12 +94,12 @@ def job_name(key: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', key)[:80]}-{digest(key)[-8:]}"
 
 
-def _order(job: TrainingJob, folder: Path) -> dict[str, object]:
+def _order(job: TrainingJob, folder: Path, environment: Mapping[str, str]) -> dict[str, object]:
     path = os.pathsep.join(part for part in (str(Path(sys.executable).parent), os.environ.get("PATH", "")) if part)
     return {
         "command": list(job.command),
         "cwd": str(job.folder),
-        "env": {"PATH": path, "TRIAGE_JOB": str(folder / "job.json")},
+        "env": {**environment, "PATH": path, "TRIAGE_JOB": str(folder / "job.json")},
         "timeout_seconds": job.timeout.total_seconds(),
     }
 

@@ -32,24 +32,24 @@ class HttpTrainer:
         self._folder, self._pipeline, self._now = folder, pipeline, now
         self._http = HttpJson("the pipeline's server", pipeline.auth, hint="check training.pipeline", proxies=True)
         self._asked: dict[str, tuple[float, TrainingState]] = {}
+        self._away: dict[str, float] = {}
 
     def start(self, job: TrainingJob) -> None:
         """Raises Refused where the server says no, SourceUnavailable where it does not answer usefully."""
-        known = self.state(job.key)
-        if known is not None and known.running:
-            return
-        name = job_name(job.key)
-        attempt = self._record(job.key).get("attempt", 0) + 1
-        name = name if attempt == 1 else f"{name}.{attempt}"
-        # Before the request: a crash between the two asks again under the same name.
-        record = {"key": job.key, "attempt": attempt, "name": name, "id": "", "timeout": job.timeout.total_seconds()}
-        if not known and self._record(job.key):
-            record = self._record(job.key)
-        self._keep(job.key, record)
+        record = self._record(job.key)
+        if record.get("id"):
+            state = self.state(job.key)
+            if state is not None and state.running:
+                return
+        if not record or record.get("id"):
+            attempt = record.get("attempt", 0) + 1
+            name = job_name(job.key) if attempt == 1 else f"{job_name(job.key)}.{attempt}"
+            record = {"attempt": attempt, "name": name, "timeout": job.timeout.total_seconds()}
+            self._keep(job.key, record)  # before the request: after a crash it is asked for again by the same name
         answer = self._sent(record["name"], job)
-        record["id"] = str(_at(answer.body, self._pipeline.start.id) or record["name"])
-        record["started"] = self._now()
-        self._keep(job.key, record)
+        called = str(_at(answer.body, self._pipeline.start.id) or record["name"])
+        self._asked.pop(job.key, None)
+        self._keep(job.key, {**record, "id": called, "started": self._now()})
 
     def state(self, key: str) -> TrainingState | None:
         record = self._record(key)
@@ -60,7 +60,7 @@ class HttpTrainer:
         at, last = self._asked.get(key, (float("-inf"), TrainingState(True)))
         if self._now() - at < self._pipeline.poll.total_seconds():
             return last
-        state = self._told(record)
+        state = self._told(key, record)
         if state.running and self._now() - record["started"] > record["timeout"]:
             self._call_off(record)
             state = TrainingState(False, TIMED_OUT, log=f"stopped: it took longer than {record['timeout']:g} s")
@@ -104,8 +104,8 @@ class HttpTrainer:
             time.sleep(_PAUSE_SECONDS * 2**attempt)
         raise AssertionError("the last try returns or raises")
 
-    def _told(self, record: dict[str, Any]) -> TrainingState:
-        """What the server says; while it is away, and for as long as the catalogue allows, the job counts as running."""
+    def _told(self, key: str, record: Mapping[str, Any]) -> TrainingState:
+        """What the server says; while it is away, for as long as the catalogue allows, the job counts as running."""
         call = self._pipeline.state
         try:
             answer = self._http.ask(
@@ -122,11 +122,11 @@ class HttpTrainer:
                     f"the pipeline's server answers {answer.said()}", hint="check training.pipeline.state"
                 )
         except SourceUnavailable as error:
-            away = record.setdefault("away", self._now())
+            away = self._away.setdefault(key, self._now())
             if self._now() - away > self._pipeline.patience.total_seconds():
                 raise
             return TrainingState(True, log=f"not known since a while: {error.message}")
-        record.pop("away", None)
+        self._away.pop(key, None)
         return self._meant(answer)
 
     def _meant(self, answer: Answer) -> TrainingState:
@@ -167,7 +167,8 @@ class HttpTrainer:
             return {}
         except (OSError, ValueError) as error:
             raise StepFailed(
-                f"{self._file(key)} can't be read: {str(error)[:200]}", hint="remove it, and see whether a job runs there"
+                f"{self._file(key)} can't be read: {str(error)[:200]}",
+                hint="remove it, and see whether a job runs there",
             ) from None
 
     def _keep(self, key: str, record: Mapping[str, Any]) -> None:

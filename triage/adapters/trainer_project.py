@@ -50,7 +50,9 @@ class ProjectTrainer:
                 hint="correct training.project.uri in the catalogue",
             ) from None
         except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError):
-            raise Refused(f"{path} has no entry points that can be read", hint="see MLflow's pages on projects") from None
+            raise Refused(
+                f"{path} has no entry points that can be read", hint="see MLflow's pages on projects"
+            ) from None
         if project.entry_point not in points:
             listing = f"its entry points: {', '.join(map(str, points))}"
             hint = near(project.entry_point, map(str, points), listing=listing)

@@ -80,7 +80,7 @@ class KServeRouting(Part):
     storage_uri: Annotated[str, AfterValidator(_storage_uri)] = "models:/{model}/{version}"
     """Where KServe fetches a version from; {source} is the version's own address in the registry."""
     status: Url | None = None
-    """Address of the live InferenceService as JSON, such as the Kubernetes API's. Without it what is served is unknown."""
+    """Address of the live InferenceService, as the Kubernetes API gives it; by default what is served is unknown."""
     auth: Auth = Auth()
     """Who asks for the status."""
     timeout: PositiveDuration = timedelta(seconds=10)
