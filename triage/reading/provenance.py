@@ -22,7 +22,7 @@ def audit(catalog: Catalog, model: Model, ports: Ports, version: ModelVersion, *
     columns = _columns(manifest)
     rows = recorded_rows(made, manifest)
     training = [_training(catalog, ports, source, columns.get(source.name) if reread else None) for source in rows]
-    return judge(version, made, training, command=model.training.command if model.training else ())
+    return judge(version, made, training, command=model.training.way if model.training else ())
 
 
 def family(registry: Registry, name: str) -> tuple[Member, ...]:
