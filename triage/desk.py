@@ -216,8 +216,8 @@ class Desk:
 
         self.journal.verify(incident)
         found = self.journal.read(incident)
-        if found.release is None or found.release.withdrawn:
-            gone = "was rolled back already" if found.release else "has released nothing"
+        if found.release is None or found.release.serves_nobody:
+            gone = "serves the champion of before already" if found.release else "has released nothing"
             raise Refused(f"{incident} {gone}", hint=f"'triage show {incident}' says where it stands")
         withdrawal = Withdrawal(by, self._clock.now(), reason, account)
         self.journal.append(incident, [Entry("withdrawal_asked", {"withdrawal": withdrawal})])
@@ -240,8 +240,9 @@ class Desk:
 
         catalog = self._catalog(found)
         model = catalog.model(found.model)
-        back = replace(release, stage=ReleaseStage.WITHDRAWN, weight=0.0, shadow=0.0, reached=False, reason=reason)
-        if release.stage is not ReleaseStage.WITHDRAWN:
+        stage = ReleaseStage.WITHDRAWN
+        back = replace(release, stage=stage, weight=0.0, shadow=0.0, reached=False, reason=reason)
+        if release.stage is not stage:
             self.journal.append(found.id, [Entry("release_changed", {"release": back})], lease)
         withdraw(ports or self._connect(catalog), model.registered_model, model.alias, release, f"{found.id}/withdraw")
         entries = [Entry("release_changed", {"release": replace(back, reached=True)})]

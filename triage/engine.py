@@ -105,8 +105,10 @@ def next_move(
     """
     release = incident.release
     move = _next(incident, playbook, now, four_eyes, auto_approve)
-    if release is not None and incident.withdrawal is not None and not release.withdrawn:
-        return Withdraw(release, f"{incident.withdrawal.by}: {incident.withdrawal.reason}")
+    if release is not None and incident.withdrawal is not None and not release.serves_nobody:
+        return Withdraw(release, f"rolled back by {incident.withdrawal.by}: {incident.withdrawal.reason}")
+    if release is not None and release.stage is ReleaseStage.WITHDRAWN and not release.reached:
+        return Withdraw(release, release.reason)
     if isinstance(move, Settle) and release is not None and release.under_way:
         return Withdraw(release, move.reason)
     return move
@@ -126,7 +128,8 @@ def _next(
             due = max(record.due_at, record.retry_at or record.due_at)
             if now >= due:
                 return Run(step, record.attempts, tick=True)
-            later = Wait(due, f"{step.id}: {record.reason}" if record.reason else step.id)
+            state = State.NEEDS_PERSON if record.for_a_person else State.OPEN
+            later = Wait(due, f"{step.id}: {record.reason}" if record.reason else step.id, state)
             if record.settled:
                 watched = _sooner(watched, later)
             else:
@@ -372,8 +375,9 @@ def _failed(
 
 def _under_way(move: Run, found: UnderWay) -> tuple[Entry, ...]:
     said = {"step": move.step.id, "progress": found.state, "due": encode(found.due), "statement": found.statement}
-    entry = Entry("step_progressed", {**said, "look": found.look} if found.look is not None else said)
-    return (entry, *_changed(found.release))
+    said |= {"look": found.look} if found.look is not None else {}
+    said |= {"for_a_person": True} if found.for_a_person else {}
+    return (Entry("step_progressed", said), *_changed(found.release))
 
 
 def _changed(release: Release | None) -> tuple[Entry, ...]:

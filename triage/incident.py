@@ -290,9 +290,11 @@ class Rejection:
 
 
 class ReleaseStage(StrEnum):
-    """How much of the traffic a challenger answers: none that is seen, a part, all of it, or none any more."""
+    """How much of the traffic a challenger answers: none that is seen, none for now, a part, all of it, or none any
+    more."""
 
     SHADOW = "shadow"
+    IDLE = "idle"
     CANARY = "canary"
     FULL = "full"
     WITHDRAWN = "withdrawn"
@@ -322,8 +324,9 @@ class Release:
         return self.stage in (ReleaseStage.SHADOW, ReleaseStage.CANARY) or not self.reached
 
     @property
-    def withdrawn(self) -> bool:
-        return self.stage is ReleaseStage.WITHDRAWN and self.reached
+    def serves_nobody(self) -> bool:
+        """Whether all traffic is known to go to the champion of before, and nothing is copied."""
+        return self.stage in (ReleaseStage.IDLE, ReleaseStage.WITHDRAWN) and self.reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +390,7 @@ class StepRecord:
     """How far one step of the playbook came.
 
     A step that takes hours says so in ``progress`` and goes on at ``due_at``; ``looks`` are what it saw, oldest first.
-    One that is done and has a ``due_at`` is still watched.
+    One that is done and has a ``due_at`` is still watched. ``for_a_person``: it can't get further by itself.
     """
 
     id: str
@@ -403,6 +406,7 @@ class StepRecord:
     progress: Mapping[str, Any] = field(default_factory=dict)
     looks: tuple[Mapping[str, Any], ...] = ()
     due_at: datetime | None = None
+    for_a_person: bool = False
     retried: int = 0
 
     @property
@@ -517,6 +521,7 @@ def _step_progressed(incident: Incident, event: Event) -> Incident:
         progress=data.get("progress", {}),
         looks=(*seen, data["look"]) if data.get("look") is not None else seen,
         due_at=decode(datetime, data["due"]),
+        for_a_person=data.get("for_a_person", False),
         retry_at=None,
         retried=0,
         reason=data.get("statement", ""),

@@ -1,6 +1,6 @@
 """What every change of routing has in common: told once, verified by asking what serves, and the way back."""
 
-from triage.errors import Refused, StepFailed
+from triage.errors import NotFound, Refused, SourceUnavailable, StepFailed
 from triage.incident import Release
 from triage.ports import Rollout, Router
 from triage.step import Ports
@@ -15,6 +15,25 @@ def router_of(ports: Ports) -> Router:
     return ports.router
 
 
+def routes(ports: Ports, model: str) -> bool:
+    """Whether a router is named for the registered ``model``, whether or not it answers now."""
+    try:
+        router_of(ports).current(model)
+    except Refused:
+        return False
+    except (NotFound, SourceUnavailable):
+        return True
+    return True
+
+
+def told(ports: Ports, model: str) -> Rollout | None:
+    """What the router was told last, or None where nothing was ever. Raises Refused, SourceUnavailable."""
+    try:
+        return router_of(ports).current(model)
+    except NotFound:
+        return None
+
+
 def send(ports: Ports, model: str, rollout: Rollout, key: str) -> None:
     """Let the router of the registered ``model`` do as ``rollout`` says, and see that the servers agree.
 
@@ -22,7 +41,7 @@ def send(ports: Ports, model: str, rollout: Rollout, key: str) -> None:
     """
     router = router_of(ports)
     try:
-        if router.current(model) != rollout or router.applied(model) != key:
+        if told(ports, model) != rollout or router.applied(model) != key:
             router.apply(model, rollout, key)
     except Refused as error:
         raise StepFailed(f"the router refused: {error.message}", hint=error.hint) from error
@@ -45,21 +64,20 @@ def verify(ports: Ports, model: str, rollout: Rollout) -> None:
             raise StepFailed(f"no server answers as {role} of '{model}'", hint="look at the model servers")
 
 
-def withdraw(ports: Ports, model: str, alias: str, release: Release, key: str) -> None:
+def withdraw(ports: Ports, model: str, alias: str, release: Release, key: str) -> str:
     """Send all traffic to the champion of before, and point ``alias`` at it again if it was moved to the challenger.
 
-    Users come first, then the registry. Safe to repeat. Raises StepFailed, Refused where someone else moved the
-    alias, SourceUnavailable.
+    Users come first, then the registry. Says what a person should know of: an alias that someone else moved is left
+    where it is. Safe to repeat. Raises StepFailed, Refused, SourceUnavailable.
     """
     router = router_of(ports)
-    if router.current(model).champion == release.champion:
+    now = told(ports, model)
+    if now is not None and now.champion == release.champion:
         router.halt(model)  # at once; the spec follows
     send(ports, model, Rollout(release.champion), key)
-    now = ports.registry.champion(model, alias).version
-    if now == release.challenger:
+    points_at = ports.registry.champion(model, alias).version
+    if points_at == release.challenger:
         ports.registry.move_alias(model, alias, release.champion, expected=release.challenger, key=key)
-    elif now != release.champion:
-        raise Refused(
-            f"alias '{alias}' of '{model}' points at version {now}, which nobody released here",
-            hint=f"version {release.champion} serves again; find out who moved the alias",
-        )
+    elif points_at != release.champion:
+        return f"alias '{alias}' points at version {points_at}, which nobody released here: find out who moved it"
+    return ""

@@ -86,6 +86,7 @@ class Findings:
     diagnosis: Diagnosis | None = None
     plan: Plan | None = None
     release: Release | None = None
+    """One that is to be withdrawn and has not been yet is withdrawn by the engine, before anything else."""
     due: datetime | None = None
     """A step that is done and wants to look again then, for as long as others wait on a person."""
 
@@ -104,6 +105,8 @@ class UnderWay:
     statement: str = ""
     look: Mapping[str, Any] | None = None
     release: Release | None = None
+    for_a_person: bool = False
+    """It holds: a person should look, and meanwhile it goes on watching."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from triage.codec import digest
 from triage.incident import Action, Alternative, Cause, CauseKind, Diagnosis, Effect, Evidence, Plan
 
+RETRAINED = (CauseKind.FEATURE_DRIFT, CauseKind.LABEL_SHIFT, CauseKind.CONCEPT_DRIFT)
+"""Causes for which a challenger is trained."""
 LEAST_CONFIDENCE = 0.5
 """Below this probability of the first cause the plan is to look further, not to change anything."""
 

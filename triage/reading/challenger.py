@@ -16,6 +16,8 @@ from triage.trial.retrain_window import FreshRows, WindowLimits, judge_window
 JOB_TAG = "triage.job"
 INCIDENT_TAG = "triage.incident"
 PLAN_TAG = "triage.plan"
+MANIFEST = "pipeline.json"
+PROFILE = "training.profile"
 
 
 def training(ctx: Context) -> Training:
@@ -88,3 +90,14 @@ def in_window(ctx: Context, read: windows.WindowRead, window: Window) -> np.ndar
     """Which of the rows read were served in ``window``, bool of shape (n,)."""
     at = read.rows[ctx.catalog.dataset(ctx.model.serving_log.dataset).time]
     return ((at >= window.start) & (at < window.end)).to_numpy()
+
+
+def missing_lineage(ctx: Context, version: ModelVersion) -> tuple[str, ...]:
+    """What is not known of where ``version`` came from; nothing where its lineage is complete."""
+    registry, tags = ctx.ports.registry, version.tags or {}
+    missing = [name for name in (JOB_TAG, INCIDENT_TAG, PLAN_TAG) if not tags.get(name)]
+    missing += [] if version.run_id else ["its training run"]
+    missing += [] if version.source else ["where its model is kept"]
+    missing += [] if version.inputs else ["its signature"]
+    missing += [name for name in (MANIFEST, PROFILE) if not version.run_id or not registry.load_artifact(version, name)]
+    return tuple(missing)

@@ -17,6 +17,7 @@ from triage.reading.analysis import blocks
 from triage.reading.challenger import holdout, in_window
 from triage.reading.features import features
 from triage.reading.labels import labels
+from triage.reading.release import bounded, released_here
 from triage.step import LEFT_FOR_A_PERSON, Context, Findings
 from triage.trial import comparison
 from triage.trial.compare import compare
@@ -163,15 +164,19 @@ def _findings(
         ),
         window=holdout(ctx),
     )
+    passed = report.verdict is TrialVerdict.PASS
+    goes_on = passed and released_here(ctx)
     outputs: dict[str, Any] = {
         "verdict": report.verdict.value,
-        "passed": float(report.verdict is TrialVerdict.PASS),
+        "passed": float(passed),
+        "can_release": float(goes_on),
         "champion": champion.version,
         "challenger": challenger.version,
-        "report": _bounded(encode(report)),
+        "report": bounded(encode(report)),
         "not_judged": skipped[:200],
-        LEFT_FOR_A_PERSON: _left(ctx, report.verdict, champion, challenger),
     }
+    if not goes_on:
+        outputs[LEFT_FOR_A_PERSON] = _left(ctx, report.verdict, champion, challenger)
     return Findings(evidence=(evidence,), outputs=outputs)
 
 
@@ -180,7 +185,7 @@ def _told(scope: comparison.ScopeComparison) -> list[str]:
 
 
 def _left(ctx: Context, verdict: TrialVerdict, champion: ModelVersion, challenger: ModelVersion) -> str:
-    """Release is a person's work: triage moves no alias."""
+    """What a person has to do where the release does not go on by itself."""
     name = ctx.model.registered_model
     if verdict is TrialVerdict.PASS:
         return (
@@ -192,14 +197,3 @@ def _left(ctx: Context, verdict: TrialVerdict, champion: ModelVersion, challenge
         f"challenger {name} version {challenger.version} {what} against version {champion.version}, which goes on"
         " serving; what is left for a person: read the comparison, do not release it"
     )
-
-
-def _bounded(value: Any) -> Any:
-    """JSON has no infinities: an interval without an end has none."""
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _bounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_bounded(item) for item in value]
-    return value

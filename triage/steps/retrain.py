@@ -16,7 +16,9 @@ from triage.ports import ModelVersion, Trainer, TrainingJob, TrainingState
 from triage.reading.challenger import (
     INCIDENT_TAG,
     JOB_TAG,
+    MANIFEST,
     PLAN_TAG,
+    PROFILE,
     judge_readiness,
     registered,
     training,
@@ -30,7 +32,6 @@ from triage.step import Context, Findings
 about = None
 effect = Effect.CHANGE
 ABANDONED_TAG = "triage.abandoned"
-PROFILE = "training.profile"
 _POLL_SECONDS = 0.25
 _ASK_SECONDS = 2.0
 

@@ -27,6 +27,7 @@ class Params(BaseModel):
     recent: PositiveDuration = Field(
         timedelta(hours=48), description="the incident window must have ended at most this long ago"
     )
+    recovered_by: str = Field("", description="id of a watch_recovery step: its verdict is the newest data there is")
 
 
 def preview(ctx: Context) -> str:
@@ -72,6 +73,10 @@ def _cleared(version: str, before: tuple[str, ...]) -> Findings:
 
 def _why_it_stays(ctx: Context) -> str:
     """The reason why the model is still stale, or nothing. Whatever was not measured is a reason."""
+    if ctx.params.recovered_by:
+        watched = ctx.incident.steps.get(ctx.params.recovered_by)
+        verdict = watched.outputs.get("verdict") if watched else None
+        return "" if verdict == "recovered" else f"the model has not recovered ({verdict or 'nobody looked'})"
     diagnosis = ctx.incident.diagnosis
     if diagnosis is None or diagnosis.drop is None:
         return "how far the KPI moved was not measured"

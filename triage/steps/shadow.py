@@ -1,0 +1,188 @@
+"""Let the challenger answer a copy of the traffic that nobody sees, and judge the paired rows."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from triage.catalog import Task
+from triage.codec import decode, encode
+from triage.errors import TriageError
+from triage.incident import CauseKind, Effect, Evidence, Measure, Release, ReleaseStage, Source, Verdict, Window
+from triage.ports import Rollout
+from triage.reading.release import Versions, bounded, compared, policy
+from triage.reading.shadow import paired
+from triage.routing import send
+from triage.step import LEFT_FOR_A_PERSON, Context, Findings, UnderWay
+from triage.trial import comparison
+from triage.trial.comparison import Margins
+from triage.trial.footprint import FootprintMargins
+from triage.trial.metrics import LOG_LOSS, RMSE
+from triage.trial.shadow import ShadowLimits, ShadowReport, judge_shadow
+from triage.trial.verdict import TrialVerdict
+
+about = CauseKind.UNKNOWN
+effect = Effect.CHANGE
+LEAST_PAUSE = timedelta(minutes=1)
+_VERDICTS = {TrialVerdict.PASS.value: Verdict.SUPPORTS, TrialVerdict.FAIL.value: Verdict.REFUTES}
+
+
+class Params(BaseModel):
+    """No parameters: share, rows and margins are the catalogue's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def preview(ctx: Context) -> str:
+    versions, share = compared(ctx), policy(ctx).shadow.share
+    return (
+        f"{ctx.model.registered_model}: {share:.0%} of the requests are copied to version {versions.challenger};"
+        f" version {versions.champion} goes on answering all of them"
+    )
+
+
+def run(ctx: Context) -> Findings | UnderWay:
+    versions, share = compared(ctx), policy(ctx).shadow.share
+    if share == 0:
+        return Findings(outputs={"passed": 1.0, "verdict": "left out", "reason": "the catalogue copies no requests"})
+    release = Release(
+        versions.champion, versions.challenger, ReleaseStage.SHADOW, shadow=share, step=ctx.step, reason="paired rows"
+    )
+    return UnderWay({"phase": "mirror"}, ctx.ports.clock.now(), "about to copy requests", release=release)
+
+
+def probe(ctx: Context) -> Findings | UnderWay | None:
+    """Nothing is done before the first word of it is written down."""
+    return None
+
+
+def undo(ctx: Context, done: Findings) -> None:
+    """Stop copying; the champion has answered all along."""
+    send(ctx.ports, ctx.model.registered_model, Rollout(compared(ctx).champion), f"{ctx.key}/undo")
+
+
+def tick(ctx: Context) -> Findings | UnderWay:
+    match ctx.record.progress["phase"]:
+        case "mirror":
+            return _mirror(ctx, compared(ctx))
+        case "watch":
+            return _watch(ctx, compared(ctx))
+        case _:
+            return _stop(ctx, compared(ctx))
+
+
+def _mirror(ctx: Context, versions: Versions) -> UnderWay:
+    share = policy(ctx).shadow.share
+    if ctx.stopped():
+        return _stopping(ctx, "stopped")
+    rollout = Rollout(versions.champion, versions.challenger, shadow=share)
+    send(ctx.ports, ctx.model.registered_model, rollout, f"{ctx.key}/mirror")
+    now = ctx.ports.clock.now()
+    assert ctx.incident.release is not None  # written down before
+    state = {"phase": "watch", "since": encode(now)}
+    said = f"version {versions.challenger} is asked as well, since {now:%H:%M}"
+    return UnderWay(state, now + _pause(ctx), said, release=replace(ctx.incident.release, reached=True))
+
+
+def _watch(ctx: Context, versions: Versions) -> UnderWay:
+    """One look: enough paired rows, or the longest wait, end it; so does harm that is shown already."""
+    limits, now = policy(ctx).shadow, ctx.ports.clock.now()
+    since = decode(datetime, ctx.record.progress["since"])
+    if ctx.stopped():
+        return _stopping(ctx, "stopped")
+    over = now - since >= limits.longest
+    try:
+        report, sources = _judged(ctx, versions, Window(since, now))
+    except TriageError as error:
+        said = f"can't be judged now: {error.message}"
+        look = {"at": encode(now), "verdict": TrialVerdict.ERROR.value, "statement": said}
+        if over:
+            return _stopping(ctx, TrialVerdict.ERROR.value, look, said)
+        return UnderWay(ctx.record.progress, now + _pause(ctx), said, look=look)
+    said = f"{report.verdict.value}: {'; '.join(report.reasons)}"
+    look = {"at": encode(now), "verdict": report.verdict.value, "statement": said, "rows": report.n_rows}
+    decided = report.verdict in (TrialVerdict.PASS, TrialVerdict.FAIL) and _labelled(ctx, report)
+    if decided or over:
+        look |= {"report": bounded(encode(report)), "sources": encode(sources)}
+        return _stopping(ctx, report.verdict.value, look, said)
+    enough = report.verdict is not TrialVerdict.NO_DATA and _labelled(ctx, report)
+    later = since + limits.longest if enough else now + _pause(ctx)  # its limits hold for one look, and one at the end
+    return UnderWay(ctx.record.progress, later, said, look=look)
+
+
+def _labelled(ctx: Context, report: ShadowReport) -> bool:
+    """Whether labels, where they are to come, have come for as many rows as are asked for."""
+    return report.quality is None or report.n_labelled >= policy(ctx).shadow.min_rows
+
+
+def _judged(ctx: Context, versions: Versions, window: Window) -> tuple[ShadowReport, tuple[Source, ...]]:
+    limits = policy(ctx).shadow
+    rows, sources = paired(ctx, versions, window)
+    quality = None
+    if rows.truth is not None:
+        metric = LOG_LOSS if ctx.model.task is Task.CLASSIFICATION else RMSE
+        known = (rows.truth == rows.truth) & (rows.champion == rows.champion)
+        margin = 0.0
+        if known.any():
+            values = metric.values(rows.truth[known], rows.champion[known], 0.5)
+            margin = ctx.model.comparison.healthy_margin * float(metric.finish(values.mean()))
+        quality = Margins(overall={metric.name: margin}, min_rows=ctx.model.comparison.min_rows, min_units=12)
+    report = judge_shadow(
+        rows,
+        ShadowLimits(
+            failure_margin=limits.failure_margin,
+            quality=quality,
+            footprint=FootprintMargins(latency_growth=None),
+            min_rows=limits.min_rows,
+        ),
+        ctx.rng,
+        task=comparison.Task.BINARY if ctx.model.task is Task.CLASSIFICATION else comparison.Task.REGRESSION,
+    )
+    return report, sources
+
+
+def _pause(ctx: Context) -> timedelta:
+    return max(LEAST_PAUSE, policy(ctx).shadow.longest / 48)
+
+
+def _stopping(ctx: Context, verdict: str, look: dict[str, Any] | None = None, said: str = "") -> UnderWay:
+    """The verdict is on disk before the copying ends."""
+    release = ctx.incident.release
+    assert release is not None  # written down before
+    idle = replace(release, stage=ReleaseStage.IDLE, shadow=0.0, reached=False, reason=f"shadow: {verdict}")
+    state = {"phase": "stop", "verdict": verdict}
+    return UnderWay(state, ctx.ports.clock.now(), said, look=look, release=idle)
+
+
+def _stop(ctx: Context, versions: Versions) -> Findings:
+    release, verdict = ctx.incident.release, str(ctx.record.progress["verdict"])
+    assert release is not None  # written down before
+    send(ctx.ports, ctx.model.registered_model, Rollout(versions.champion), f"{ctx.key}/stop")
+    look = ctx.record.looks[-1] if ctx.record.looks else {}
+    passed = verdict == TrialVerdict.PASS.value
+    outputs: dict[str, Any] = {
+        "verdict": verdict,
+        "passed": float(passed),
+        "champion": versions.champion,
+        "challenger": versions.challenger,
+        "report": look.get("report"),
+    }
+    told = look.get("statement", verdict)
+    said = f"version {versions.challenger} in the shadow of version {versions.champion}: {told}"
+    if not passed:
+        outputs[LEFT_FOR_A_PERSON] = (
+            f"{said}; version {versions.champion} answered all the time and goes on: read the comparison, and start a"
+            " new run for another challenger"
+        )
+    evidence = Evidence(
+        id="shadow",
+        step=ctx.step,
+        about=about,
+        verdict=_VERDICTS.get(verdict, Verdict.INCONCLUSIVE),
+        statement=said,
+        subject="challenger",
+        measures=(Measure("paired_rows", float(look.get("rows", 0))),),
+        sources=tuple(decode(Source, one) for one in look.get("sources", ())),
+    )
+    return Findings(evidence=(evidence,), outputs=outputs, release=replace(release, reached=True))
