@@ -244,8 +244,10 @@ class Desk:
         back = replace(release, stage=stage, weight=0.0, shadow=0.0, reached=False, reason=reason)
         if release.stage is not stage:
             self.journal.append(found.id, [Entry("release_changed", {"release": back})], lease)
-        withdraw(ports or self._connect(catalog), model.registered_model, model.alias, release, f"{found.id}/withdraw")
-        entries = [Entry("release_changed", {"release": replace(back, reached=True)})]
+        ports = ports or self._connect(catalog)
+        noticed = withdraw(ports, model.registered_model, model.alias, release, f"{found.id}/withdraw")
+        reason = f"{reason}; {noticed}" if noticed else reason
+        entries = [Entry("release_changed", {"release": replace(back, reached=True, reason=reason)})]
         if found.state is not State.ABORTED:
             entries.append(Entry("state_changed", {"state": State.NEEDS_PERSON, "reason": reason}))
         self.journal.append(found.id, entries, lease)

@@ -1,4 +1,4 @@
-"""triage approve | reject | abort | take: what a person says to a plan, and who has an incident.
+"""triage approve | reject | abort | rollback | take: what a person says to a plan, and who has an incident.
 
 Also triage note: a person's words in a section of the report."""
 
@@ -29,6 +29,8 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command.set_defaults(run=_reject)
     command = _command(commands, "abort", "end an incident, also while a step of it runs", reason=True)
     command.set_defaults(run=_abort)
+    command = _command(commands, "rollback", "back to the champion that an incident's release replaced", reason=True)
+    command.set_defaults(run=_rollback)
     command = _command(commands, "take", "say that you have an incident, so that others see it", reason=False)
     command.add_argument("--back", action="store_true", help="give it back instead: nobody has it")
     command.set_defaults(run=_take)
@@ -95,7 +97,11 @@ def _show(incident: "Incident") -> None:
         for name, text in (("reaches", action.blast_radius), ("risk", action.risk), ("undone by", action.undo)):
             if text:
                 say(f"     {name}: {text}")
-    say("This approves one change, the first that the playbook makes; nothing that is served changes with it.")
+    covered = [action for action in plan.actions if action.step in plan.covers]
+    reached = any(action.reaches_users for action in covered)
+    what = ", ".join(plan.covers) or "nothing"
+    served = "what users are served changes with it" if reached else "nothing that users are served changes with it"
+    say(f"This approves, once each: {what}; {served}.")
 
 
 def _asked(incident: str, digest: str, *, yes: bool) -> str:
@@ -149,6 +155,12 @@ def _note(arguments: argparse.Namespace) -> int:
         as_json(noted.notes)
     say(f"{noted.id}: {section} {'written' if arguments.text.strip() else 'taken away'}")
     return 0
+
+
+def _rollback(arguments: argparse.Namespace) -> int:
+    desk = open_desk()
+    back = desk.rollback(chosen(desk, arguments), arguments.reason, arguments.by or user(), account=account())
+    return _said(back, as_document=arguments.json)
 
 
 def _said(incident: "Incident", *, as_document: bool) -> int:

@@ -27,11 +27,18 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command.add_argument("--window", type=_window, metavar="START/END", help="the incident window, RFC 3339 times")
     command.add_argument("--playbook", metavar="NAME", help="run this playbook instead of the alert's")
     catalog_flag(command)
+    _wait_flag(command)
     json_flag(command)
     command.set_defaults(run=_run)
 
-    command = commands.add_parser("resume", help="go on with an incident that was interrupted or waits")
+    command = commands.add_parser(
+        "resume",
+        help="go on with an incident that was interrupted or waits",
+        description="Goes on where it stopped; a step that failed is tried again. Stays as long as a canary, a shadow"
+        " or a recovery has to be watched: interrupt it at any time, nothing is lost.",
+    )
     command.add_argument("incident", nargs="?", metavar="ID", help="the incident (default: the newest)")
+    _wait_flag(command)
     json_flag(command)
     command.set_defaults(run=_resume)
 
@@ -47,17 +54,23 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     receipt = desk.receive(alert, catalog, playbook=arguments.playbook, window=arguments.window)
     say(f"incident {receipt.incident}")
-    return advance(desk, receipt.incident, as_document=arguments.json)
+    return advance(desk, receipt.incident, as_document=arguments.json, patient=arguments.wait)
+
+
+def _wait_flag(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--wait", action="store_true", help="where an approval is missing, wait for it")
 
 
 def _resume(arguments: argparse.Namespace) -> int:
     desk = open_desk()
-    return advance(desk, chosen(desk, arguments), as_document=arguments.json)
+    return advance(desk, chosen(desk, arguments), as_document=arguments.json, again=True, patient=arguments.wait)
 
 
-def advance(desk: "Desk", incident_id: str, *, as_document: bool) -> int:
+def advance(
+    desk: "Desk", incident_id: str, *, as_document: bool, again: bool = False, patient: bool = False
+) -> int:
     """Work on an incident, show it, and say with the exit code who is next."""
-    incident = desk.advance(incident_id, progress)
+    incident = desk.advance(incident_id, progress, again=again, patient=patient)
     if as_document:
         print(desk.report(incident_id, "json"))
     else:

@@ -7,6 +7,7 @@ import numpy as np
 from triage.catalog import Training
 from triage.errors import Refused, StepFailed
 from triage.incident import Window
+from triage.lineage.audit import MANIFEST
 from triage.ports import ModelVersion
 from triage.reading import windows
 from triage.reading.labels import labels
@@ -16,7 +17,6 @@ from triage.trial.retrain_window import FreshRows, WindowLimits, judge_window
 JOB_TAG = "triage.job"
 INCIDENT_TAG = "triage.incident"
 PLAN_TAG = "triage.plan"
-MANIFEST = "pipeline.json"
 PROFILE = "training.profile"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from triage.codec import decode, encode
+from triage.errors import NotFound, SourceUnavailable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Release, ReleaseStage, Verdict
 from triage.ports import Rollout
 from triage.reading.canary import guardrails, kept, look_at, restored
@@ -94,6 +95,8 @@ def _route(ctx: Context, versions: Versions) -> Findings | UnderWay:
 def _look(ctx: Context, versions: Versions) -> UnderWay:
     """The look at the next interval that is over, and what follows from all looks of the stage."""
     how, progress = policy(ctx), ctx.record.progress
+    if moved := _moved_outside(ctx, versions):
+        return UnderWay({**progress, "phase": "failed", "reason": moved}, ctx.ports.clock.now(), moved)
     stage, since = int(progress["stage"]), decode(datetime, progress["since"])
     before = _of_stage(ctx, stage)
     at = since + (len(before) + 1) * how.interval
@@ -170,6 +173,19 @@ def _champion_loss(ctx: Context) -> float | None:
     if level is None or wanted == ("log_loss",):
         return level
     return float(level) ** 2  # by row the loss is the squared error
+
+
+def _moved_outside(ctx: Context, versions: Versions) -> str:
+    """What was done to the alias behind our back, or nothing (also where the registry can't be asked just now)."""
+    try:
+        now = ctx.ports.registry.champion(ctx.model.registered_model, ctx.model.alias).version
+    except SourceUnavailable as error:
+        ctx.progress(f"the registry can't be asked: {error.message}")
+        return ""
+    except NotFound as error:
+        return f"moved outside: {error.message}"
+    stands = f"alias '{ctx.model.alias}' was moved outside, from version {versions.champion} to {now}"
+    return stands if now != versions.champion else ""
 
 
 def _limits(ctx: Context) -> Limits:

@@ -16,7 +16,6 @@ from triage.ports import ModelVersion, Trainer, TrainingJob, TrainingState
 from triage.reading.challenger import (
     INCIDENT_TAG,
     JOB_TAG,
-    MANIFEST,
     PLAN_TAG,
     PROFILE,
     judge_readiness,

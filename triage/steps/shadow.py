@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from triage.catalog import Task
@@ -19,12 +20,14 @@ from triage.trial import comparison
 from triage.trial.comparison import Margins
 from triage.trial.footprint import FootprintMargins
 from triage.trial.metrics import LOG_LOSS, RMSE
-from triage.trial.shadow import ShadowLimits, ShadowReport, judge_shadow
+from triage.trial.shadow import ShadowLimits, ShadowReport, ShadowRows, judge_shadow
 from triage.trial.verdict import TrialVerdict
 
 about = CauseKind.UNKNOWN
 effect = Effect.CHANGE
 LEAST_PAUSE = timedelta(minutes=1)
+ERROR_RATE = 0.05
+"""Of all looks together: each spends half of what is left."""
 _VERDICTS = {TrialVerdict.PASS.value: Verdict.SUPPORTS, TrialVerdict.FAIL.value: Verdict.REFUTES}
 
 
@@ -86,49 +89,53 @@ def _mirror(ctx: Context, versions: Versions) -> UnderWay:
 
 
 def _watch(ctx: Context, versions: Versions) -> UnderWay:
-    """One look: enough paired rows, or the longest wait, end it; so does harm that is shown already."""
+    """One look. Judged are the first rows that suffice, twice as many, and what there is after the longest wait."""
     limits, now = policy(ctx).shadow, ctx.ports.clock.now()
     since = decode(datetime, ctx.record.progress["since"])
     if ctx.stopped():
         return _stopping(ctx, "stopped")
     over = now - since >= limits.longest
+    judged_before = sum(1 for look in ctx.record.looks if look["judged"])
+    wanted = limits.min_rows * 2**judged_before
+    look: dict[str, Any] = {"at": encode(now), "judged": False, "rows": 0}
     try:
-        report, sources = _judged(ctx, versions, Window(since, now))
+        rows, sources = paired(ctx, versions, Window(since, now))
     except TriageError as error:
         said = f"can't be judged now: {error.message}"
-        look = {"at": encode(now), "verdict": TrialVerdict.ERROR.value, "statement": said}
-        if over:
-            return _stopping(ctx, TrialVerdict.ERROR.value, look, said)
-        return UnderWay(ctx.record.progress, now + _pause(ctx), said, look=look)
-    said = f"{report.verdict.value}: {'; '.join(report.reasons)}"
-    look = {"at": encode(now), "verdict": report.verdict.value, "statement": said, "rows": report.n_rows}
-    decided = report.verdict in (TrialVerdict.PASS, TrialVerdict.FAIL) and _labelled(ctx, report)
-    if decided or over:
+        look |= {"verdict": TrialVerdict.ERROR.value, "statement": said}
+        return _stopping(ctx, TrialVerdict.ERROR.value, look, said) if over else _again(ctx, now, said, look)
+    count, labelled = len(rows.champion), None if rows.truth is None else int(np.isfinite(rows.truth).sum())
+    look["rows"] = count
+    if min(count, count if labelled is None else labelled) < wanted and not over:
+        told = "" if labelled is None else f", {labelled:,} of them labelled"
+        said = f"{count:,} paired rows{told}; {wanted:,} are waited for"
+        return _again(ctx, now, said, look | {"verdict": TrialVerdict.NO_DATA.value, "statement": said})
+    report = _judged(ctx, rows, confidence=1 - ERROR_RATE / 2 ** (judged_before + 1))
+    said = f"{report.verdict.value.replace('_', ' ')}: {'; '.join(report.reasons)}"
+    look |= {"judged": True, "verdict": report.verdict.value, "statement": said}
+    if report.verdict in (TrialVerdict.PASS, TrialVerdict.FAIL) or over:
         look |= {"report": bounded(encode(report)), "sources": encode(sources)}
         return _stopping(ctx, report.verdict.value, look, said)
-    enough = report.verdict is not TrialVerdict.NO_DATA and _labelled(ctx, report)
-    later = since + limits.longest if enough else now + _pause(ctx)  # its limits hold for one look, and one at the end
-    return UnderWay(ctx.record.progress, later, said, look=look)
+    return _again(ctx, now, said, look)
 
 
-def _labelled(ctx: Context, report: ShadowReport) -> bool:
-    """Whether labels, where they are to come, have come for as many rows as are asked for."""
-    return report.quality is None or report.n_labelled >= policy(ctx).shadow.min_rows
+def _again(ctx: Context, now: datetime, said: str, look: dict[str, Any]) -> UnderWay:
+    return UnderWay(ctx.record.progress, now + _pause(ctx), said, look=look)
 
 
-def _judged(ctx: Context, versions: Versions, window: Window) -> tuple[ShadowReport, tuple[Source, ...]]:
+def _judged(ctx: Context, rows: ShadowRows, confidence: float) -> ShadowReport:
     limits = policy(ctx).shadow
-    rows, sources = paired(ctx, versions, window)
+    classes = ctx.model.task is Task.CLASSIFICATION
     quality = None
     if rows.truth is not None:
-        metric = LOG_LOSS if ctx.model.task is Task.CLASSIFICATION else RMSE
-        known = (rows.truth == rows.truth) & (rows.champion == rows.champion)
+        metric = LOG_LOSS if classes else RMSE
+        known = np.isfinite(rows.truth) & np.isfinite(rows.champion)
         margin = 0.0
         if known.any():
             values = metric.values(rows.truth[known], rows.champion[known], 0.5)
             margin = ctx.model.comparison.healthy_margin * float(metric.finish(values.mean()))
         quality = Margins(overall={metric.name: margin}, min_rows=ctx.model.comparison.min_rows, min_units=12)
-    report = judge_shadow(
+    return judge_shadow(
         rows,
         ShadowLimits(
             failure_margin=limits.failure_margin,
@@ -137,9 +144,9 @@ def _judged(ctx: Context, versions: Versions, window: Window) -> tuple[ShadowRep
             min_rows=limits.min_rows,
         ),
         ctx.rng,
-        task=comparison.Task.BINARY if ctx.model.task is Task.CLASSIFICATION else comparison.Task.REGRESSION,
+        task=comparison.Task.BINARY if classes else comparison.Task.REGRESSION,
+        confidence=confidence,
     )
-    return report, sources
 
 
 def _pause(ctx: Context) -> timedelta:
