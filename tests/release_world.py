@@ -18,7 +18,9 @@ from triage.incident import Alert, Cause, CauseKind, Diagnosis
 from triage.journal import Entry
 from triage.lab.traffic.ports import SimulatedMetrics, SimulatedRouter, SimulatedWindows
 from triage.lab.traffic.simulation import Pace, Predict, Served, Simulation
+from triage.lineage.audit import MANIFEST
 from triage.ports import ModelVersion, Registry, Rollout, Router, Series, Trainer, TrainingJob, TrainingState
+from triage.reading.challenger import INCIDENT_TAG, JOB_TAG, PLAN_TAG, PROFILE
 from triage.step import Ports
 
 FAR = 0.7
@@ -44,6 +46,23 @@ RELEASE = """\
           margin: 0.05
       shadow: {min_rows: 300, longest: 12h}
       recovery: {deadline: 24h}
+"""
+COMPARED = """\
+name: story
+title: From a compared challenger to a recovered model
+steps:
+  - {id: stale, uses: mark_stale}
+  - {id: release_plan, uses: propose_release, needs: [stale], on_error: needs_person}
+  - {id: release_approval, uses: request_approval, needs: [release_plan]}
+  - {id: canary, uses: canary, needs: [release_approval], retries: {times: 1}, on_error: needs_person}
+  - id: promotion
+    uses: promote
+    needs: [canary]
+    when: [{check: output_is, step: canary, name: passed, at_least: 1}]
+    retries: {times: 1}
+    on_error: needs_person
+  - {id: recovery, uses: watch_recovery, needs: [promotion]}
+  - {id: all_clear, uses: review_staleness, needs: [recovery], with: {recovered_by: recovery}}
 """
 STORY = """\
 name: story
@@ -141,6 +160,7 @@ class World:
     text: str = CATALOG + RELEASE
     shop: Offers = field(default_factory=Offers)
     after: timedelta = timedelta(hours=3)
+    requests_per_hour: float = 40_000
 
     def __post_init__(self) -> None:
         self.clock = MemoryClock(ALERT_AT + self.after)
@@ -150,7 +170,7 @@ class World:
         self.trainer: Trainer = Trained(self.registry, self.challenger)
         self.simulation = Simulation(
             self.shop,
-            Pace(240, 40_000, 1800, failing=self.failing),
+            Pace(240, self.requests_per_hour, 1800, failing=self.failing),
             self.clock,
             lambda: self.router._rollouts["shop"],
             lambda number: self.registry.predictor(self.registry.version("shop", number)).answer,
@@ -193,9 +213,32 @@ class World:
         desk.journal.append(name, [Entry("diagnosed", {"diagnosis": diagnosis}), Entry("planned", {"plan": made})])
         return desk, name
 
+    def compared(self, home: Path, playbook: str = COMPARED) -> tuple[Desk, str]:
+        """A desk, and an incident whose challenger, version 2, has passed its comparison; nothing else ran."""
+        desk, name = self.opened(home, playbook)
+        tags = {JOB_TAG: f"{name}/retrain", INCIDENT_TAG: name, PLAN_TAG: "sha256:1"}
+        made = version("2", aliases=(), run_id="run-2", source="models:/m-2", tags=tags)
+        self.registry.add(made, self.challenger)
+        for artifact in (MANIFEST, PROFILE):
+            self.registry.save_artifact(made, artifact, b"{}")
+        scope = {"metrics": [{"metric": "log_loss", "champion": 0.6}]}
+        outputs = {"verdict": "pass", "passed": 1.0, "can_release": 1.0, "champion": "1", "challenger": "2"}
+        desk.journal.append(
+            name, forged("comparison", "compare_challenger", **outputs, report={"windows": [{"scopes": [scope]}]})
+        )
+        return desk, name
+
     def served(self) -> tuple[str, str]:
         """The alias's version and the router's champion."""
         return self.registry.champion("shop", "champion").version, self.router._rollouts["shop"].champion
+
+
+def forged(step: str, uses: str, **outputs: object) -> list[Entry]:
+    """The records of a step that never ran."""
+    return [
+        Entry("step_started", {"step": step, "uses": uses, "attempt": 1, "key": step}),
+        Entry("step_finished", {"step": step, "outcome": "done", "outputs": outputs, "evidence": []}),
+    ]
 
 
 TIMES = {"log": "at", "truth": "arrived", "training": "at"}

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from triage.incident import Incident
+from triage.incident import Incident, ReleaseStage
 
 DIGEST_LENGTH = 12
 """Hexadecimal digits of a plan's digest that a person types."""
@@ -34,6 +34,9 @@ def objection(incident: Incident, now: datetime, *, four_eyes: bool, step: str =
         return f"rejected by {incident.rejection.by}: {incident.rejection.reason}"
     if incident.withdrawal is not None:
         return f"rolled back by {incident.withdrawal.by}: {incident.withdrawal.reason}"
+    gone = incident.release
+    if not step and gone is not None and gone.stage is ReleaseStage.WITHDRAWN and gone.challenger == plan.challenger:
+        return f"version {gone.challenger} was withdrawn: {gone.reason}"
     if approval is None:
         return f"plan {short_digest(plan.digest)} is not approved: {plan.summary}"
     if approval.plan_digest != plan.digest:

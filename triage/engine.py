@@ -119,6 +119,7 @@ def _next(
 ) -> Move:
     if incident.state in FINISHED:
         return Settle(incident.state, incident.state_reason)
+    release = incident.release
     waiting: Wait | None = None
     watched: Wait | None = None
     closed: Settle | None = None
@@ -153,7 +154,8 @@ def _next(
             allowed = by_policy(incident, auto_approve)
             if allowed and incident.plan is not None:
                 return Grant(incident.plan.digest, allowed)
-            rejected = incident.rejection or incident.withdrawal or incident.plan is None
+            withdrawn = release is not None and release.stage is ReleaseStage.WITHDRAWN
+            rejected = incident.rejection or incident.withdrawal or incident.plan is None or withdrawn
             closed = closed or Settle(State.NEEDS_PERSON if rejected else State.WAITING_FOR_APPROVAL, reason)
             continue
         if record is None or record.started_at is None:

@@ -496,7 +496,7 @@ def _step(incident: Incident, event: Event, **changes: Any) -> Incident:
 
 def _step_started(incident: Incident, event: Event) -> Incident:
     given, name = incident.approval, event.data["step"]
-    if event.data.get("gated") and given is not None and (given.used_by or event.at < given.until):
+    if given is not None and event.data.get("gated") and _lets_through(incident, given, event):
         incident = replace(incident, approval=replace(given, used_by=tuple(dict.fromkeys((*given.used_by, name)))))
     return _step(
         incident,
@@ -509,6 +509,15 @@ def _step_started(incident: Incident, event: Event) -> Incident:
         due_at=None,
         reason="",
     )
+
+
+def _lets_through(incident: Incident, given: Approval, event: Event) -> bool:
+    """Whether the approval is used by the step that starts: covered by the plan, in time, the first of its kind."""
+    name, uses = event.data["step"], event.data.get("uses", "")
+    if incident.plan is None or uses not in incident.plan.covers:
+        return False
+    kinds = {incident.steps[used].uses for used in given.used_by if used != name and used in incident.steps}
+    return uses not in kinds and (bool(given.used_by) or event.at < given.until)
 
 
 def _step_progressed(incident: Incident, event: Event) -> Incident:

@@ -66,9 +66,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     return advance(desk, chosen(desk, arguments), as_document=arguments.json, again=True, patient=arguments.wait)
 
 
-def advance(
-    desk: "Desk", incident_id: str, *, as_document: bool, again: bool = False, patient: bool = False
-) -> int:
+def advance(desk: "Desk", incident_id: str, *, as_document: bool, again: bool = False, patient: bool = False) -> int:
     """Work on an incident, show it, and say with the exit code who is next."""
     incident = desk.advance(incident_id, progress, again=again, patient=patient)
     if as_document:
