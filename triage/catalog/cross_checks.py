@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from triage.catalog.model import Dataset, Model
-from triage.catalog.router import EnvoyRouting
+from triage.catalog.router import EnvoyRouting, KServeRouting
 from triage.document import Document
 from triage.errors import Fault, near
 from triage.faults import KeyPath
@@ -62,6 +62,9 @@ def _check_release(
         if name in names[:index]:
             message = f"a second guardrail called '{name}'"
             yield document.fault((*here, "guardrails", index, "name"), message, "give each its own name")
+    if isinstance(model.router, KServeRouting) and policy.shadow.share > 0:
+        message = "KServe can't copy requests to a challenger"
+        yield document.fault((*here, "shadow", "share"), message, "write shadow: {share: 0}")
     by_labels = policy.labels is not None and policy.labels.needed
     if not by_labels and not any(guardrail.needed for guardrail in policy.guardrails):
         message = "no guardrail that a stage has to pass: such a canary could never go on"

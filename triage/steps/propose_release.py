@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from triage.catalog import ReleasePolicy
+from triage.catalog import KServeRouting, ReleasePolicy
 from triage.diagnosis.plan import bound
 from triage.errors import TriageError
 from triage.incident import Action, Alternative, Effect, Plan
@@ -87,6 +87,7 @@ def _traffic(ctx: Context, versions: Versions) -> tuple[Traffic, tuple[Watched, 
             requests_per_hour=per_hour,
             label_delay=labels.delay if labels else None,
             answer_changes_outcome=how.answer_changes_outcome,
+            can_mirror=not isinstance(ctx.model.router, KServeRouting),
             capacity_for_copy=how.shadow.share > 0,
         ),
         tuple(watched),

@@ -142,7 +142,7 @@ class RemedyScreen(Live):
             return True if incident is not None and incident.state not in _OVER else None
         if action == "rollback":
             released = incident.release if incident is not None else None
-            return True if released is not None and not released.withdrawn else None
+            return True if released is not None and not released.serves_nobody else None
         if action == "resume":
             return self._view is not None and self._view.resumable
         return True
