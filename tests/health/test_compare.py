@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tests.health.conftest import END
-from triage.health.compare import Change, Worse, judge, mann_whitney
+from triage.health.compare import Change, Worse, judge
 from triage.health.seasonal import BaselineKind
+from triage.health.shift import mann_whitney
 from triage.incident import Window
 from triage.ports import Series
 

@@ -1,23 +1,21 @@
 """One signal's verdict: the current window against what was to be expected of it."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import numpy as np
 
-from triage.health.onset import Onset, find_onset
-from triage.health.robust import block_length, block_resample, effective_size, pairwise_shift, robust_scale
+from triage.health.excursion import Excursion, strongest_excursion
+from triage.health.onset import Onset, find_onset, onset_between
 from triage.health.seasonal import Baseline, BaselineKind, baseline_for
 from triage.health.series import bounds, tidy
+from triage.health.shift import Size, size_of_shift
+from triage.health.tail import FEWEST_CURRENT, LEAST_COVERAGE, medians_of_windows, strongest_tail
 from triage.incident import Window
 from triage.ports import Series
 
-FEWEST_CURRENT = 3
-LEAST_COVERAGE = 0.5
 LEAST_Z = 4.0
-NULL_QUANTILE = 0.95
-LEVEL = 0.95
-DRAWS = 400
 ONSET_HISTORY_WINDOWS = 3
 
 
@@ -27,6 +25,11 @@ class Worse(StrEnum):
     HIGHER = "higher_is_worse"
     LOWER = "lower_is_worse"
     BOTH = "both"
+
+    @property
+    def sign(self) -> int:
+        """1 where more is worse, -1 where less is, 0 where either is."""
+        return {Worse.HIGHER: 1, Worse.LOWER: -1, Worse.BOTH: 0}[self]
 
 
 class Change(StrEnum):
@@ -54,6 +57,7 @@ class SignalVerdict:
     """What one signal did. ``shift`` (Hodges–Lehmann, with a 95% interval) is in the signal's ``unit``, ``relative`` is
     the same as a fraction of ``expected``; both are None where they could not be taken. ``since_share`` is the part of
     the window, counted from its end, that was compared: a change that began late is not diluted by what came before.
+    ``until`` is when a departure was over that did not last to the window's end; the figures are of its stretch.
     """
 
     name: str
@@ -78,6 +82,7 @@ class SignalVerdict:
     baseline: BaselineKind | None = None
     periods: int = 0
     onset: Onset | None = None
+    until: datetime | None = None
 
     @property
     def is_worse(self) -> bool:
@@ -98,6 +103,7 @@ class SignalVerdict:
         way = "rose" if (self.shift or 0) > 0 else "fell"
         by = f" by {abs(self.relative):.0%}" if self.relative is not None else ""
         since = f" at {self.onset.at:%H:%M}" if self.onset else ""
+        since += f" until {self.until:%H:%M}" if self.until else ""
         return f"{self.name} {way}{by}{since}: {against}"
 
 
@@ -116,6 +122,7 @@ def judge(
 
     The window's shift is measured over all of it, its last half and its last quarter, each in units of the shifts that
     past healthy windows of that length had: seasonality, autocorrelation and slow wandering are in that null already.
+    Where that level is steady, a departure that passed is looked for: `excursion.strongest_excursion`.
     Never raises for poor data: too little of it is ``unmeasured``, with the reason.
     """
     start, end = bounds(window)
@@ -130,16 +137,15 @@ def judge(
     if n < FEWEST_CURRENT or covered < LEAST_COVERAGE:
         reason = _too_little(clean, start, end, n, known.size)
         return SignalVerdict(name, unit, worse, Change.UNMEASURED, reason=reason, n=n, coverage=covered)
-    tail = _strongest_tail(baseline, worse, limits)
-    size = _size_of_shift(baseline, tail, rng)
-    floor = max(limits.absolute, limits.relative * abs(size.expected))
-    enough = abs(size.shift) >= floor and size.shift != 0
-    changed = enough and abs(tail.z) >= limits.z and abs(tail.shift) > tail.usual
+    found = _lasting(baseline, worse, limits, rng)
+    if not found.changed:
+        found = _passing(baseline, worse, limits, rng) or found
+    size = found.size
     return SignalVerdict(
         name=name,
         unit=unit,
         worse=worse,
-        change=Change.CHANGED if changed else Change.STEADY,
+        change=Change.CHANGED if found.changed else Change.STEADY,
         expected=size.expected,
         level=size.level,
         shift=size.shift,
@@ -148,15 +154,16 @@ def judge(
         relative=_relative(size.shift, size.expected),
         relative_low=_relative(size.low, size.expected),
         relative_high=_relative(size.high, size.expected),
-        z=tail.z,
+        z=found.z,
         p_value=size.p_value,
         n=n,
         n_effective=size.n_effective,
         coverage=covered,
-        since_share=tail.share,
+        since_share=found.share,
         baseline=baseline.kind,
         periods=baseline.periods,
-        onset=_onset(baseline, size.shift, rng) if changed else None,
+        onset=found.onset,
+        until=found.until,
     )
 
 
@@ -169,114 +176,83 @@ def _too_little(clean: Series, start: float, end: float, n: int, of: int) -> str
 
 
 @dataclass(frozen=True, slots=True)
-class _Tail:
+class _Found:
+    """What departed: ``share`` of the window, counted from its end, is what it began in."""
+
+    changed: bool
     share: float
-    points: int
-    shift: float
     z: float
-    null: np.ndarray
-
-    @property
-    def usual(self) -> float:
-        """The shift that 19 in 20 past windows did not exceed."""
-        return float(np.quantile(np.abs(self.null - np.median(self.null)), NULL_QUANTILE)) if self.null.size else 0.0
+    size: Size
+    onset: Onset | None = None
+    until: datetime | None = None
 
 
-def _strongest_tail(baseline: Baseline, worse: Worse, limits: Limits) -> _Tail:
-    """The whole window, its last half or its last quarter: whichever departs furthest from healthy windows so long."""
-    whole = baseline.current.size
-    expected = float(np.nanmedian(np.abs(baseline.expected[baseline.split :])))
-    least = max(limits.absolute, limits.relative * expected) / limits.z
-    tails = []
-    for share in (1.0, 0.5, 0.25):
-        points = max(1, round(share * whole))
-        part = baseline.current[-points:]
-        if np.sum(~np.isnan(part)) < FEWEST_CURRENT:
-            continue
-        null = _medians_of_windows(baseline.history, points)
-        unit = max(robust_scale(null), baseline.scale / np.sqrt(points), least)
-        shift = float(np.nanmedian(part)) - (float(np.nanmedian(null)) if null.size else 0.0)
-        tails.append(_Tail(share, points, shift, _ratio(shift, unit), null))
-    sign = {Worse.HIGHER: 1, Worse.LOWER: -1, Worse.BOTH: 0}[worse]
-    return max(tails, key=lambda tail: (tail.z * sign if sign else abs(tail.z), abs(tail.shift), tail.share))
+def _lasting(baseline: Baseline, worse: Worse, limits: Limits, rng: np.random.Generator) -> _Found:
+    """The level at the window's end."""
+    n = baseline.current.size
+    tail = strongest_tail(baseline, worse.sign, _least(baseline, limits))
+    size = size_of_shift(baseline, n - tail.points, n, tail.null, rng)
+    changed = _matters(size, limits) and abs(tail.z) >= limits.z and abs(tail.shift) > tail.usual
+    onset = _onset(baseline, worse, size.shift, _least(baseline, limits), rng) if changed else None
+    return _Found(changed, tail.share, tail.z, size, onset)
 
 
-def _medians_of_windows(history: np.ndarray, points: int) -> np.ndarray:
-    """Medians of the disjoint windows of ``points`` points that end with history, those at least half known."""
-    count = history.size // points
-    table = history[history.size - count * points :].reshape(count, points)
-    table = table[np.mean(~np.isnan(table), axis=1) >= LEAST_COVERAGE]
-    return np.nanmedian(table, axis=1) if table.size else np.zeros(0)
-
-
-def _ratio(shift: float, unit: float) -> float:
-    if unit > 0:
-        return float(np.clip(shift / unit, -1e6, 1e6))
-    return 0.0 if shift == 0 else float(np.copysign(1e6, shift))
-
-
-@dataclass(frozen=True, slots=True)
-class _Size:
-    expected: float
-    level: float
-    shift: float
-    low: float
-    high: float
-    p_value: float
-    n_effective: float
-
-
-def _size_of_shift(baseline: Baseline, tail: _Tail, rng: np.random.Generator) -> _Size:
-    """Hodges–Lehmann shift; its interval joins the block bootstrap of the window with the wandering of past ones.
-
-    How much an autocorrelated value is worth is read from history: a step inside the window would look like it.
-    """
-    part = baseline.current[-tail.points :]
-    current = part[~np.isnan(part)]
-    history = baseline.history[~np.isnan(baseline.history)]
-    reference = history if history.size else np.zeros(1)
-    shift = pairwise_shift(current, reference)
-    worth = effective_size(reference) / reference.size
-    picks = block_resample(current.size, block_length(current.size, worth), DRAWS, rng)
-    draws = np.median(current[picks], axis=1) - np.median(current)
-    if tail.null.size:
-        draws = draws - rng.choice(tail.null - np.median(tail.null), size=DRAWS)
-    low, high = np.quantile(shift + draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    n_effective = max(1.0, worth * current.size)
-    return _Size(
-        expected=float(np.nanmedian(baseline.expected[-tail.points :])),
-        level=float(np.nanmedian(baseline.values[-tail.points :])),
-        shift=shift,
-        low=float(min(low, shift)),
-        high=float(max(high, shift)),
-        p_value=mann_whitney(current, reference, n_effective, worth * reference.size),
-        n_effective=n_effective,
+def _passing(baseline: Baseline, worse: Worse, limits: Limits, rng: np.random.Generator) -> _Found | None:
+    """A departure that need not have lasted to the window's end, and that no past window had; None without one."""
+    n = baseline.current.size
+    burst = strongest_excursion(
+        baseline.history,
+        baseline.current,
+        scale=baseline.scale,
+        least=_least(baseline, limits),
+        sign=worse.sign,
+    )
+    if burst is None or abs(burst.z) < limits.z or burst.record <= 1:
+        return None
+    null = medians_of_windows(baseline.history, burst.end - burst.first)
+    size = size_of_shift(baseline, burst.first, burst.end, null, rng)
+    if not _matters(size, limits):
+        return None
+    return _Found(
+        changed=True,
+        share=1 - burst.first / n,
+        z=burst.z,
+        size=size,
+        onset=_beginning(baseline, burst, rng),
+        until=None if burst.end == n else datetime.fromtimestamp(baseline.times[baseline.split + burst.end], tz=UTC),
     )
 
 
-def mann_whitney(current: np.ndarray, baseline: np.ndarray, n_current: float, n_baseline: float) -> float:
-    """Two-sided p-value of the Mann–Whitney test by its normal approximation, with *effective* sample sizes.
+def _matters(size: Size, limits: Limits) -> bool:
+    return size.shift != 0 and abs(size.shift) >= max(limits.absolute, limits.relative * abs(size.expected))
 
-    The probability that a current value exceeds a baseline value is taken from all of them, ties split; its standard
-    error from ``n_current`` and ``n_baseline`` independent ones: sqrt((m + n + 1) / (12 m n)). Never below the
-    smallest p-value that so few values can give, 2 m! n! / (m + n)!.
-    """
-    from scipy.special import gammaln, ndtr
 
-    ordered = np.sort(baseline)
-    below = np.searchsorted(ordered, current, side="left")
-    upto = np.searchsorted(ordered, current, side="right")
-    exceeds = float(np.mean(below + upto)) / (2 * ordered.size)
-    error = np.sqrt((n_current + n_baseline + 1) / (12 * n_current * n_baseline))
-    smallest = 2 * np.exp(gammaln(n_current + 1) + gammaln(n_baseline + 1) - gammaln(n_current + n_baseline + 1))
-    return float(min(1.0, max(2 * ndtr(-abs(exceeds - 0.5) / error), smallest)))
+def _least(baseline: Baseline, limits: Limits) -> float:
+    """The smallest robust standard deviation to count in, so that a change that matters little never counts much."""
+    expected = float(np.nanmedian(np.abs(baseline.expected[baseline.split :])))
+    return max(limits.absolute, limits.relative * expected) / limits.z
 
 
 def _relative(shift: float, expected: float) -> float | None:
     return shift / abs(expected) if expected else None
 
 
-def _onset(baseline: Baseline, shift: float, rng: np.random.Generator) -> Onset | None:
-    """Looked for in the window and some of its history, for the window may have been chosen too late."""
+def _onset(baseline: Baseline, worse: Worse, shift: float, least: float, rng: np.random.Generator) -> Onset | None:
+    """When the level that lasted came about.
+
+    First by the strongest departure in the window, for where no past window had the like it began the change; it may
+    have gone the other way than what lasted where either way counts. Else in the window and some of its history, for
+    the window may have been chosen too late.
+    """
+    sign = int(np.sign(shift)) if worse.sign else 0
+    burst = strongest_excursion(baseline.history, baseline.current, scale=baseline.scale, least=least, sign=sign)
+    if burst is not None and burst.record > 1 and burst.first > 0:
+        return _beginning(baseline, burst, rng)
     reach = max(0, baseline.split - ONSET_HISTORY_WINDOWS * baseline.current.size)
     return find_onset(baseline.times[reach:], baseline.residual[reach:], baseline.scale, rng, upward=bool(shift > 0))
+
+
+def _beginning(baseline: Baseline, burst: Excursion, rng: np.random.Generator) -> Onset | None:
+    at = baseline.split + burst.first
+    start = max(0, at - baseline.current.size)
+    return onset_between(baseline.times, baseline.residual, start, at, baseline.split + burst.end, rng)

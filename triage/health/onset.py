@@ -62,7 +62,34 @@ def find_onset(
     at = ends[first - 1]
     before_from = ends[first - 2] if first > 1 else 0
     until = ends[first]
-    low, high = _interval(clipped[before_from:until], at - before_from, rng)
+    return _with_interval(times, residual, clipped, before_from, at, until, rng)
+
+
+def onset_between(
+    times: np.ndarray, residual: np.ndarray, start: int, at: int, end: int, rng: np.random.Generator
+) -> Onset | None:
+    """The onset of a departure known to fill points ``[at, end)``, with the interval that ``[start, at)`` before it
+    gives; None where nothing is known before it."""
+    known = np.flatnonzero(~np.isnan(residual[:end]))
+    known = known[known >= start]
+    split = int(np.searchsorted(known, at))
+    if split == 0 or split == known.size:
+        return None
+    times, residual = times[known], residual[known]
+    unit = _noise(residual, 0.0)
+    return _with_interval(times, residual, residual / unit if unit > 0 else residual, 0, split, known.size, rng)
+
+
+def _with_interval(
+    times: np.ndarray,
+    residual: np.ndarray,
+    values: np.ndarray,
+    before_from: int,
+    at: int,
+    until: int,
+    rng: np.random.Generator,
+) -> Onset:
+    low, high = _interval(values[before_from:until], at - before_from, rng)
     low_index = min(before_from + low, at) - 1
     return Onset(
         at=_moment(times[at]),
