@@ -52,10 +52,20 @@ def test_without_any_evidence_the_cause_is_not_known() -> None:
 
 
 def test_a_kpi_that_did_not_fall_needs_no_cause() -> None:
-    steady = replace(DROP, low=-0.02, high=0.01)
+    steady = replace(DROP, change=-0.001, low=-0.005, high=0.003)
     diagnosis = diagnose(found(evidence(CauseKind.FEATURE_DRIFT, Verdict.SUPPORTS, "it", 0.9)), steady, shipped())
     assert diagnosis.causes == ()
     assert "has not got worse" in diagnosis.statement
+    assert diagnosis.next_check == ""
+
+
+def test_a_drop_that_the_interval_neither_proves_nor_excludes_is_no_all_clear() -> None:
+    unsure = replace(DROP, change=-0.010, low=-0.024, high=0.002)
+    diagnosis = diagnose(found(evidence(CauseKind.CONCEPT_DRIFT, Verdict.SUPPORTS)), unsure, shipped())
+    assert diagnosis.causes == ()
+    assert "can't be told yet" in diagnosis.statement
+    assert "-24" in diagnosis.statement.replace("−", "-")
+    assert "window" in diagnosis.next_check
 
 
 def test_an_unmeasured_rung_is_not_ruled_out_and_is_named_with_its_hint() -> None:

@@ -54,6 +54,13 @@ def test_too_little_confidence_changes_nothing_and_names_the_next_check() -> Non
     assert "look there" in proposed.summary
 
 
+def test_where_it_is_not_known_whether_the_model_got_worse_nothing_is_changed_and_nothing_is_called_well() -> None:
+    proposed = plan(Diagnosis("can't be told yet", (), next_check="a longer window"), "m", "2", EVIDENCE)
+    assert [action.effect for action in proposed.actions] == [Effect.READ]
+    assert "a longer window" in proposed.summary
+    assert "do nothing" not in proposed.summary
+
+
 def test_the_digest_changes_with_the_evidence_the_plan_and_the_champion() -> None:
     usual = plan(diagnosed(CauseKind.FEATURE_DRIFT), "m", "2", EVIDENCE).digest
     other = (replace(EVIDENCE[0], statement="it moved more"),)

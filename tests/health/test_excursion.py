@@ -67,3 +67,10 @@ def test_whatever_the_numbers_the_stretch_lies_in_the_window(numbers, n):
     if found is not None:
         assert 0 <= found.first < found.end <= current.size
         assert np.isfinite([found.shift, found.z, found.record]).all()
+
+
+def test_a_rate_that_climbs_began_when_it_left_the_healthy_level_not_half_way(times, rng):
+    began = END - 3 * 3_600
+    climb = np.clip((times - began) / 1_800, 0, 1)
+    verdict = judge(Series({}, times, rng.normal(0, 0.01, times.size) + climb), WINDOW, name="errors")
+    assert abs(verdict.onset.at.timestamp() - began) <= 300

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -47,6 +48,17 @@ def test_latency_that_rose_after_the_kpi_fell_refutes(world):
     found = explain(kpi, [latency], WINDOW, kpi_verdict=verdict)
     assert found.suspects[0].order is Order.AFTER
     assert found.verdict is Verdict.REFUTES
+
+
+def test_where_no_share_is_known_a_broken_promise_leads(world, times):
+    kpi, _, verdict = world(kpi_drop=0.06)
+    noise = np.random.default_rng(2)
+    slower = signal("latency", times, 0.04 + noise.normal(0, 1e-4, times.size) + 0.02 * (times >= BEGAN))
+    failing = signal("errors", times, 1e-3 * noise.random(times.size) + 0.002 * (times >= BEGAN))
+    assert slower.verdict.z > failing.verdict.z
+    found = explain(kpi, [slower, replace(failing, broken=True)], WINDOW, kpi_verdict=verdict)
+    assert [suspect.name for suspect in found.suspects] == ["errors", "latency"]
+    assert found.statement.startswith("errors")
 
 
 def test_steady_infrastructure_refutes(world):

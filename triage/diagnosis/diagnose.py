@@ -9,6 +9,9 @@ from triage.numbers import figure, percent, whole_percent
 LEAST_PROBABILITY = 0.02
 """Causes below this are not listed, unless nothing else is."""
 
+MATERIAL_LOSS = 0.10
+"""A loss of the KPI, as a fraction of its healthy level: it is said not to have got worse where less is certain."""
+
 SHARE = "share_of_drop"
 
 _NEXT_CHECK = {
@@ -35,12 +38,16 @@ def diagnose(evidence: Sequence[Evidence], drop: Drop | None, card: Scorecard) -
     )
     contributions = _contributions(scores)
     if drop is not None and not _fell(drop):
+        said = f"{drop.kpi} has not got worse: {_level(drop)}. Nothing has to be explained"
+        if _may_have_fallen(drop):
+            said = f"whether {drop.kpi} got worse can't be told yet: {_level(drop)} ({_range(drop)})"
         return Diagnosis(
-            statement=f"{drop.kpi} has not got worse: {_level(drop)}. Nothing has to be explained",
+            statement=said,
             causes=(),
             ruled_out=_ruled_out(summed_up),
             unmeasured=unmeasured,
             drop=drop,
+            next_check=_closer_look(drop) if _may_have_fallen(drop) else "",
             contributions=contributions,
         )
     causes = _causes(summed_up, scores)
@@ -57,6 +64,22 @@ def diagnose(evidence: Sequence[Evidence], drop: Drop | None, card: Scorecard) -
 
 def _fell(drop: Drop) -> bool:
     return drop.worse and not drop.low <= 0 <= drop.high
+
+
+def _may_have_fallen(drop: Drop) -> bool:
+    """It looks worse, and a loss that would matter is not excluded: too few rows, or a window that began too early."""
+    worst = drop.low if drop.change < 0 else drop.high
+    return drop.worse and bool(drop.healthy) and abs(worst / drop.healthy) >= MATERIAL_LOSS
+
+
+def _range(drop: Drop) -> str:
+    ends = sorted((drop.low / abs(drop.healthy), drop.high / abs(drop.healthy)))
+    return " to ".join(percent(end) for end in ends)
+
+
+def _closer_look(drop: Drop) -> str:
+    since = f" that begins when it seems to have changed ({drop.onset:%Y-%m-%d %H:%M} UTC)" if drop.onset else ""
+    return f"diagnose a window{since}, or a longer one once it has passed: this one holds too little to tell"
 
 
 def _causes(evidence: Sequence[Evidence], scores: Scores) -> tuple[Cause, ...]:

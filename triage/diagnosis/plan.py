@@ -41,6 +41,12 @@ def bound(drafted: Plan, evidence: Sequence[Evidence]) -> Plan:
 
 
 def _draft(diagnosis: Diagnosis, model: str, champion: str) -> Plan:
+    if not diagnosis.causes and diagnosis.next_check:
+        return Plan(
+            f"look again before anything is changed: {diagnosis.next_check}",
+            (Action("investigate", "Look again", Effect.READ, why=diagnosis.statement, after=diagnosis.next_check),),
+            (Alternative("retrain", "it is not known whether the model got worse"),),
+        )
     if not diagnosis.causes:
         return Plan(
             f"do nothing: {diagnosis.statement}",
@@ -167,6 +173,30 @@ def _mend_upstream(what: str) -> Callable[[Cause, str, str], Plan]:
     return draft
 
 
+def _mend_infrastructure(cause: Cause, model: str, champion: str) -> Plan:
+    what = cause.subject or "the infrastructure"
+    return Plan(
+        f"do not retrain {model}: mend the infrastructure first",
+        (
+            Action(
+                "mend_upstream",
+                "Mend the infrastructure first",
+                Effect.CHANGE,
+                why=cause.statement,
+                before=f"{what} as it is now",
+                after=f"{what} back within its objective",
+                blast_radius="all that the same servers serve",
+                risk="a restart or a roll-back of the platform drops requests of its own",
+                undo="by the owner of the service",
+            ),
+        ),
+        (
+            Alternative("retrain", "no model answers well on servers that fail; the data did not change"),
+            Alternative("roll back", "every version is served by the same infrastructure"),
+        ),
+    )
+
+
 def _roll_back(cause: Cause, model: str, champion: str) -> Plan:
     return Plan(
         f"roll {model} back to the version before {champion}",
@@ -201,7 +231,7 @@ def _wait(reason: str) -> Callable[[Cause, str, str], Plan]:
 
 
 _REMEDIES: dict[CauseKind, Callable[[Cause, str, str], Plan]] = {
-    CauseKind.INFRASTRUCTURE: _mend_upstream("mend the infrastructure first"),
+    CauseKind.INFRASTRUCTURE: _mend_infrastructure,
     CauseKind.DATA_QUALITY: _mend_upstream("mend the broken data at its source"),
     CauseKind.SERVING_SKEW: _mend_upstream("make serving compute its features as training did"),
     CauseKind.FEATURE_DRIFT: _retrain,

@@ -12,6 +12,7 @@ RECORD_QUANTILE = 0.99
 LEAST_COVERAGE = 0.5
 SPREAD_FLOOR = 0.1
 TINY = 1e-12
+CLEAR = 3.0
 MOST_Z = 1e6
 
 
@@ -66,7 +67,8 @@ def strongest_excursion(
         return None
     strength, z, first, points = best
     direction = np.sign(np.nanmean(current[first : first + points] - centre))
-    first, end = _extent(np.concatenate((history[-n:], current)) - centre, n + first, points, direction)
+    around = np.concatenate((history[-n:], current)) - centre
+    first, end = _extent(around * direction, n + first, points, noise=max(scale, least, TINY))
     first, end = max(first - n, 0), end - n
     return Excursion(
         first=first,
@@ -105,12 +107,19 @@ def _maxima(values: np.ndarray, windows: int, n: int) -> np.ndarray:
     return np.where(known, np.max(np.where(np.isnan(table), -np.inf, table), axis=1), np.nan)
 
 
-def _extent(values: np.ndarray, first: int, points: int, direction: float) -> tuple[int, int]:
-    """Where a departure found in ``[first, first + points)`` began and ended, in points of ``values``."""
-    upward = np.nan_to_num(values * direction)
+def _extent(values: np.ndarray, first: int, points: int, noise: float) -> tuple[int, int]:
+    """Where an upward departure found in ``[first, first + points)`` began and ended, in points of ``values``.
+
+    A rate over some minutes climbs for as long: from where it is half way, its beginning is the first of the points
+    before that all lie beyond ``CLEAR`` times the ``noise``, and a tenth of the way up.
+    """
+    upward = np.nan_to_num(values)
     half = float(np.mean(upward[first : first + points])) / 2
     began = _page_start(upward[: first + points] - half, first)
     ended = values.size - _page_start((upward[first:] - half)[::-1], upward.size - first - points)
+    clear = max(CLEAR * noise, half / 5)
+    while began > 0 and upward[began - 1] >= clear:
+        began -= 1
     return (began, max(ended, began + 1))
 
 

@@ -31,10 +31,12 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One signal of the infrastructure: its series over window and history, and what `judge` said of it."""
+    """One signal of the infrastructure: its series over window and history, what `judge` said of it, and whether its
+    level breaks what it was promised to be."""
 
     series: Series
     verdict: SignalVerdict
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,15 @@ def _suspects(
         Suspicion(signal.verdict.name, order, parts.get(signal.verdict.name), signal.verdict.statement)
         for signal, order in zip(worse, orders, strict=True)
     ]
-    return tuple(sorted(suspects, key=lambda one: (one.order is Order.AFTER, -(one.share or 0.0))))
+    by_name = {signal.verdict.name: signal for signal in worse}
+    return tuple(sorted(suspects, key=lambda one: _rank(one, by_name[one.name])))
+
+
+def _rank(suspect: Suspicion, signal: Signal) -> tuple[bool, float, bool, float]:
+    """Before or with the KPI first, then by the share of the drop; where that is not known, a broken promise weighs
+    more than a kept one, and of equals the larger departure."""
+    z = signal.verdict.z or 0.0
+    return (suspect.order is Order.AFTER, -(suspect.share or 0.0), not signal.broken, -abs(z))
 
 
 def _weigh(
@@ -188,7 +198,9 @@ def _weigh(
         if share.high < MATERIAL_SHARE and not share.extrapolated:
             return Verdict.REFUTES, f"{said}: too little to explain it"
         return Verdict.INCONCLUSIVE, said
-    close = next((signal.verdict for signal in early if _together(signal.verdict.onset, kpi.onset)), None)
+    verdicts = {signal.verdict.name: signal.verdict for signal in early}
+    ranked = [verdicts[suspect.name] for suspect in suspects if suspect.name in verdicts]
+    close = next((verdict for verdict in ranked if _together(verdict.onset, kpi.onset)), None)
     why = found if isinstance(found, str) else f"history does not tie it to the KPI (R² {found.r_squared:.2f})"
     if close is not None:
         return Verdict.SUPPORTS, f"{close.statement}, together with the KPI; how much it explains is not known: {why}"

@@ -14,7 +14,13 @@ import numpy as np
 
 from triage.lab.backfill import History
 from triage.lab.load import LoadSettings
-from triage.lab.model_server import FETCH_MEDIAN_SECONDS, FETCH_SIGMA, LATENCY_BUCKETS
+from triage.lab.model_server import (
+    FETCH_MEDIAN_SECONDS,
+    FETCH_SIGMA,
+    LATENCY_BUCKETS,
+    SCORING_MEAN_SECONDS,
+    SCORING_SHAPE,
+)
 from triage.lab.worlds.story_rows import traffic
 from triage.lab.worlds.table import write_daily
 
@@ -24,7 +30,6 @@ if TYPE_CHECKING:
 DAYS = 14
 CONTAINERS = ("champion", "challenger")
 _STEP_SECONDS = 60.0
-_INFERENCE_MEAN_SECONDS = 0.009
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def metrics(moved: Moved, load: LoadSettings, now: datetime, rng: np.random.Gene
 
     requests = rng.poisson(load.requests_per_second * _STEP_SECONDS * traffic(times))
     draws = rng.lognormal(math.log(FETCH_MEDIAN_SECONDS), FETCH_SIGMA, 100_000)
-    draws += rng.gamma(4.0, _INFERENCE_MEAN_SECONDS / 4.0, len(draws))
+    draws += rng.gamma(SCORING_SHAPE, SCORING_MEAN_SECONDS / SCORING_SHAPE, len(draws))
     below = np.zeros(len(times))
     share = 0.0
     for edge in LATENCY_BUCKETS:

@@ -55,7 +55,7 @@ def run(ctx: Context) -> Findings:
             limits=limits,
             rng=ctx.rng,
         )
-        signals.append(Signal(series, verdict))
+        signals.append(Signal(series, verdict, broken=verdict.is_worse and not _kept(verdict.level, promised)))
         evidence.append(_evidence(ctx, promised, series, source, verdict))
         if has_budget(promised):
             evidence.append(_budget(ctx, promised))
@@ -63,7 +63,7 @@ def run(ctx: Context) -> Findings:
     if down is not None and len(failed) == len(signals):
         raise down
     kpi, kpi_source = metrics.kpi(ctx)
-    found = _as_promised(ctx, explain(kpi, signals, ctx.incident.window, rng=ctx.rng), signals)
+    found = _as_promised(explain(kpi, signals, ctx.incident.window, rng=ctx.rng), signals)
     whole = Evidence(
         id=WHOLE,
         step=ctx.step,
@@ -87,13 +87,11 @@ def run(ctx: Context) -> Findings:
     return Findings(evidence=(whole, *evidence))
 
 
-def _as_promised(ctx: Context, found: Explanation, signals: list[Signal]) -> Explanation:
+def _as_promised(found: Explanation, signals: list[Signal]) -> Explanation:
     """A change that nothing ties to the KPI but its time, and that broke no promise, is no proof of a fault."""
     if found.verdict is not Verdict.SUPPORTS or found.share is not None:
         return found
-    promises = {promised.name: promised for promised in ctx.model.service_levels}
-    worse = [(signal.verdict, promises[signal.verdict.name]) for signal in signals if signal.verdict.is_worse]
-    if any(not _kept(verdict.level, promised) for verdict, promised in worse):
+    if any(signal.broken for signal in signals):
         return found
     statement = f"{found.statement}; but every service level stays within its objective"
     return replace(found, verdict=Verdict.INCONCLUSIVE, statement=statement)
