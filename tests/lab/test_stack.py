@@ -257,7 +257,7 @@ def test_a_lab_whose_owner_is_killed_leaves_no_orphans(lab, folder):
     pids, urls = everything(folder)
     owner.send_signal(signal.SIGKILL)
     owner.communicate()
-    assert eventually(lambda: gone(pids, urls), 20)
+    assert eventually(lambda: gone(pids, urls))
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path):
