@@ -30,7 +30,7 @@ check: .venv/ready
 
 # Needs uv; the lock holds for every Python from 3.11 on.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --extra lab --extra web \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --extra lab --extra pdf --extra web \
 		--no-emit-index-url --no-annotate --quiet --output-file requirements.lock pyproject.toml
 
 clean:

@@ -38,7 +38,8 @@ def objection(incident: Incident, now: datetime, *, four_eyes: bool, step: str =
     if not step and gone is not None and gone.stage is ReleaseStage.WITHDRAWN and gone.challenger == plan.challenger:
         return f"version {gone.challenger} was withdrawn: {gone.reason}"
     if approval is None:
-        return f"plan {short_digest(plan.digest)} is not approved: {plan.summary}"
+        since = f"; its alert was resolved since: {incident.cleared}" if incident.cleared_at else ""
+        return f"plan {short_digest(plan.digest)} is not approved: {plan.summary}{since}"
     if approval.plan_digest != plan.digest:
         return f"the approval by {approval.by} was for another plan"
     if step and step in approval.used_by:
@@ -47,6 +48,8 @@ def objection(incident: Incident, now: datetime, *, four_eyes: bool, step: str =
         return f"plan {short_digest(plan.digest)} does not cover '{uses or step}': it covers {_listed(plan.covers)}"
     if approval.used_by and (not step or any(incident.steps[used].uses == uses for used in approval.used_by)):
         return f"the approval by {approval.by} was used by {_listed(approval.used_by)}"
+    if incident.cleared_at is not None and not approval.used_by and approval.at <= incident.cleared_at:
+        return f"the alert was resolved after {approval.by} approved: {incident.cleared}; approve again to go on"
     if not approval.used_by and not approval.at <= now < approval.until:
         return f"the approval by {approval.by} expired at {approval.until:%Y-%m-%d %H:%M} UTC"
     if four_eyes and same_person(approval.by, incident.alert.requested_by):
@@ -66,6 +69,8 @@ def by_policy(incident: Incident, allowed: Collection[str]) -> tuple[str, ...]:
     plan = incident.plan
     if plan is None or not plan.digest or incident.rejection or incident.approval or incident.withdrawal:
         return ()
+    if incident.cleared_at is not None:
+        return ()  # the alert was resolved meanwhile: a person says whether it is still wanted
     harmless = {action.step for action in plan.actions if not action.reaches_users}
     return plan.covers if plan.covers and {*plan.covers} <= harmless & {*allowed} else ()
 

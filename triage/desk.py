@@ -1,21 +1,23 @@
 """All that a front end may call: receive, advance, approve, reject, abort, list, show, verify."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from triage.errors import JournalError, NotFound, Refused, TriageError
 from triage.journal import LEASE_LENGTH, Chain, Entry, Journal, Lease, Summary
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from triage.catalog import Catalog, Model
     from triage.catalog.model import ApprovalPolicy
-    from triage.incident import Alert, Approval, Event, Incident, Plan, Release, Section, State, Window
+    from triage.engine import Move
+    from triage.incident import Alert, Approval, Event, Incident, Moment, Plan, Release, Section, State, Window
     from triage.lineage.champions import Reign
     from triage.playbook import Playbook
     from triage.ports import Clock, Registry
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 DEFAULT_PLAYBOOK = "model_quality_drop"
+SHORTLY = timedelta(seconds=3)
+"""A wait that is not worth letting go of an incident for."""
 POLL_SECONDS = 2.0
 """How soon an executor that waits notices what others have written."""
 WITHDRAW_WAITS = (1.0, 2.0, 4.0, 8.0)
@@ -44,9 +48,9 @@ class Desk:
         self._connect = connect
         self.journal = Journal(home / "journal.db", clock)
 
-    def incidents(self, limit: int | None = None) -> tuple[Summary, ...]:
-        """Newest first, at most ``limit``."""
-        return self.journal.summaries(limit)
+    def incidents(self, limit: int | None = None, model: str = "") -> tuple[Summary, ...]:
+        """Newest first, at most ``limit``; of ``model``, where one is named."""
+        return self.journal.summaries(limit, model)
 
     def incident(self, incident: str) -> "Incident":
         """Raises NotFound."""
@@ -67,10 +71,27 @@ class Desk:
         return self.journal.verify(incident)
 
     def report(self, incident: str, form: str) -> str:
-        """The incident report as ``md``, ``html`` or ``json``."""
+        """The incident report as ``md``, ``html`` or ``json``, without what the catalogue of the run wants hidden."""
         from triage.report import RENDERERS
 
-        return RENDERERS[form](self.incident(incident), self.events(incident))
+        return RENDERERS[form](*self._told(incident))
+
+    def report_pdf(self, incident: str) -> bytes:
+        """The incident report as PDF. Raises NotFound where the extra that draws it is not installed."""
+        from triage.report import render_pdf
+
+        return render_pdf(*self._told(incident))
+
+    def _told(self, incident: str) -> "tuple[Incident, tuple[Event, ...]]":
+        """An incident and its events as a report may tell them."""
+        from triage.incident import fold
+        from triage.report.redaction import redacted
+
+        found = self.incident(incident)
+        events = redacted(self.events(incident), self._catalog(found).report)
+        told = fold(events)
+        assert told is not None
+        return told, events
 
     def summary(self, incident: str, *, colour: bool, next_command: str = "") -> str:
         """The incident as a terminal shows it: the ladder, the causes, the next step (or ``next_command``)."""
@@ -111,20 +132,73 @@ class Desk:
         name = playbook or model.playbooks.get(alert.name) or model.playbooks.get("default") or DEFAULT_PLAYBOOK
         checked = Playbook.load(find(name, (catalog.folder / "playbooks",)))
         window = window or Window(alert.starts_at - model.windows.incident, alert.starts_at)
-        run_key = (
-            f"{alert.model}/{name}/{alert.fingerprint}/{alert.starts_at.isoformat()}" if alert.fingerprint else None
-        )
         snapshot = catalog.snapshot()
-        incident, opened = self.journal.receive(alert, window, name, checked.document.text, snapshot, run_key)
+        key = run_key(alert, name)
+        incident, opened = self.journal.receive(alert, window, name, checked.document.text, snapshot, key)
         return Receipt(incident, opened)
 
+    def received(self, alert: "Alert", playbook: str) -> str | None:
+        """The incident that ``alert`` opened with ``playbook`` before, or None."""
+        key = run_key(alert, playbook)
+        return self.journal.received(key) if key else None
+
+    def join(self, incident: str, alert: "Alert") -> None:
+        """Say that ``alert`` belongs to ``incident``; said twice, it is written once."""
+        found = self.journal.read(incident)
+        if all(_firing(alert) != _firing(other) for other in (found.alert, *found.joined)):
+            self.journal.append(incident, [Entry("alert_joined", {"alert": alert})])
+
+    def clear(self, incident: str) -> "Incident":
+        """Say that the last alert of ``incident`` was resolved, with what the KPI is now.
+
+        It starts and ends nothing: a change that was approved before, and has not begun, waits to be approved again.
+        """
+        from triage.engine import FINISHED
+        from triage.reading.recheck import kpi_now
+
+        found = self.journal.read(incident)
+        if found.cleared_at is None and found.state not in FINISHED:
+            catalog = self._catalog(found)
+            said = kpi_now(found, catalog.model(found.model), self._connect(catalog).metrics, self._clock.now())
+            self.journal.append(incident, [Entry("alerts_cleared", {"statement": said})])
+        return self.journal.read(incident)
+
+    def unclear(self, incident: str) -> None:
+        """Say that an alert of ``incident`` that was resolved fires again."""
+        if self.journal.read(incident).cleared_at is not None:
+            self.journal.append(incident, [Entry("alerts_returned", {})])
+
+    def record(self, incident: str, kind: str, data: "Mapping[str, Any]") -> None:
+        """Write one event that is kept for the record, and changes nothing of where the incident stands."""
+        self.journal.append(incident, [Entry(kind, data)])
+
+    def next_move(self, incident: str) -> "Move":
+        """What `advance` would do now; performs nothing. Raises ConfigError, JournalTampered."""
+        from triage import engine
+        from triage.playbook import Playbook
+
+        found = self.journal.read(incident)
+        playbook = Playbook.parse(self.journal.document(found.playbook_digest), f"{found.playbook}.yaml")
+        policy = self._catalog(found).model(found.model).approval
+        return engine.next_move(
+            found, playbook, self._clock.now(), four_eyes=policy.four_eyes, auto_approve=policy.auto_approve
+        )
+
     def advance(
-        self, incident: str, progress: Progress = lambda line: None, *, again: bool = False, patient: bool = False
+        self,
+        incident: str,
+        progress: Progress = lambda line: None,
+        *,
+        again: bool = False,
+        patient: bool = False,
+        brief: bool = False,
+        stop: "Callable[[], bool]" = lambda: False,
     ) -> "Incident":
         """Work on ``incident`` until it is finished or waits for someone; what was finished before is not done again.
 
         ``again``: steps that failed are tried once more first. ``patient``: go on waiting where an approval is missing.
-        Raises LeaseHeld while another process does.
+        ``brief``: wait for nothing, not for a time either. ``stop`` is asked between two steps; once it says yes, the
+        rest is left for the next call. Raises LeaseHeld while another process does.
         """
         from triage import engine
         from triage.incident import State
@@ -140,7 +214,9 @@ class Desk:
                 reopened = [Entry("step_reopened", {"step": step.id, "uses": step.uses}) for step in failed]
                 if reopened:
                     self.journal.append(incident, reopened, lease)
-            return self._work(incident, lease, playbook, catalog, self._connect(catalog), progress, patient)
+            return self._work(
+                incident, lease, playbook, catalog, self._connect(catalog), progress, patient, brief, stop
+            )
 
     def approve(
         self, incident: str, plan: str, by: str, *, account: str = "", ttl: "timedelta | None" = None
@@ -267,6 +343,19 @@ class Desk:
         self.journal.append(incident, [Entry("noted", {"note": note})])
         return self.journal.read(incident)
 
+    def set_moment(
+        self, incident: str, moment: "Moment", at: "datetime", by: str, *, reason: str = "", account: str = ""
+    ) -> "Incident":
+        """Say when something was that the journal can't know; times are reckoned with it. Raises Refused."""
+        from triage.incident import SetMoment
+
+        self.journal.read(incident)
+        if at > self._clock.now():
+            raise Refused(f"{moment} at {at:%Y-%m-%d %H:%M} UTC is in the future", hint="write a time that has been")
+        known = SetMoment(moment, at, by, reason, account)
+        self.journal.append(incident, [Entry("moment_set", {"moment": known})])
+        return self.journal.read(incident)
+
     def _plan(self, incident: str) -> "tuple[Incident, Plan]":
         """An incident with a plan that may still be decided on. Raises Refused."""
         from triage.incident import State
@@ -311,6 +400,8 @@ class Desk:
         ports: "Ports",
         progress: Progress,
         patient: bool,
+        brief: bool,
+        stop: "Callable[[], bool]",
     ) -> "Incident":
         from triage import engine
         from triage.incident import State
@@ -321,6 +412,8 @@ class Desk:
         told = ""
         while True:
             incident = self.journal.read(incident_id)
+            if stop():
+                return incident
             now = self._clock.now()
             policy = catalog.model(incident.model).approval
             match engine.next_move(
@@ -335,6 +428,8 @@ class Desk:
                 case engine.Wait(until, reason, state):
                     if state is not incident.state:
                         self._stand(incident, state, reason, lease)
+                    if brief and until > now + SHORTLY:
+                        return self.journal.read(incident_id)
                     if (line := f"waiting until {until:%H:%M:%S}: {reason}") != told:
                         progress(told := line)
                     self._pause(until)
@@ -419,3 +514,15 @@ class Desk:
             thread.join()
             with suppress(JournalError):
                 self.journal.release(lease)
+
+
+def run_key(alert: "Alert", playbook: str) -> str | None:
+    """What names a run for good, so that an alert that is delivered again finds it; never when the alert ended."""
+    if not alert.fingerprint:
+        return None
+    return f"{alert.model}/{playbook}/{alert.fingerprint}/{alert.starts_at.isoformat()}"
+
+
+def _firing(alert: "Alert") -> "tuple[str, datetime]":
+    """One firing of one alert."""
+    return alert.fingerprint, alert.starts_at

@@ -5,7 +5,7 @@ Nothing is written anywhere.
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -44,9 +44,24 @@ class Check:
 Finding = tuple[Status, str, str]
 
 
-def run_checks(catalog: Catalog, ports: Ports, *, patience_seconds: float = 30.0) -> tuple[Check, ...]:
-    """Every check, in the order in which to mend them. Each that takes longer than ``patience_seconds`` has failed."""
-    return tuple(Check(what, *_bounded(look, patience_seconds)) for what, look in _all(catalog, ports))
+def run_checks(
+    catalog: Catalog,
+    ports: Ports,
+    *,
+    patience_seconds: float = 30.0,
+    also: Mapping[str, Callable[[], str]] | None = None,
+) -> tuple[Check, ...]:
+    """Every check, in the order in which to mend them. Each that takes longer than ``patience_seconds`` has failed.
+
+    ``also`` are checks of what no port is for: by what they look at, each says in a line what answers, or raises.
+    """
+    looks = list(_all(catalog, ports))
+    looks += [(what, partial(_answers, ask)) for what, ask in (also or {}).items()]
+    return tuple(Check(what, *_bounded(look, patience_seconds)) for what, look in looks)
+
+
+def _answers(ask: Callable[[], str]) -> Finding:
+    return "ok", ask(), ""
 
 
 def _all(catalog: Catalog, ports: Ports) -> Iterator[tuple[str, Callable[[], Finding]]]:
@@ -78,6 +93,37 @@ def _all(catalog: Catalog, ports: Ports) -> Iterator[tuple[str, Callable[[], Fin
             yield f"{name}: router", look.router
         for alert, playbook in model.playbooks.items():
             yield f"{name}: playbook for {alert}", partial(_playbook, playbook, catalog.folder)
+    yield from _serving(catalog, ports)
+
+
+def _serving(catalog: Catalog, ports: Ports) -> Iterator[tuple[str, Callable[[], Finding]]]:
+    """What `triage serve` needs: its certificates, the playbooks it would start, the queries it would ask."""
+    serve = catalog.serve
+    if serve.tls is not None:
+        for part in ("cert", "key", "client_ca"):
+            if path := getattr(serve.tls, part):
+                yield f"serve: tls {part}", partial(_readable, path)
+    for route in serve.routes:
+        if route.playbook:
+            yield f"serve: playbook {route.playbook}", partial(_playbook, route.playbook, catalog.folder)
+    for trigger in serve.triggers:
+        yield f"serve: playbook of {trigger.name}", partial(_playbook, trigger.starts, catalog.folder)
+        if trigger.query is not None:
+            yield f"serve: query of {trigger.name}", partial(_asked, trigger.query, ports)
+
+
+def _readable(path: str) -> Finding:
+    try:
+        Path(path).read_bytes()
+    except OSError as error:
+        return "failed", f"{path} can't be read: {error.strerror}", "correct serve.tls"
+    return "ok", path, ""
+
+
+def _asked(query: str, ports: Ports) -> Finding:
+    now = ports.clock.now()
+    found = ports.metrics.range(query, Window(now - timedelta(minutes=5), now), 60.0)
+    return "ok", f"answers with {len(found.series)} series: it starts a run while there is one", ""
 
 
 def _bounded(look: Callable[[], Finding], patience_seconds: float) -> Finding:

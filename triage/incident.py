@@ -345,6 +345,10 @@ class Section(StrEnum):
     SUMMARY = "summary"
     IMPACT = "impact"
     LESSONS = "lessons"
+    WENT_WELL = "went_well"
+    WENT_WRONG = "went_wrong"
+    GOT_LUCKY = "got_lucky"
+    ACTION_ITEMS = "action_items"
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +359,26 @@ class Note:
     text: str
     by: str
     at: datetime
+    account: str = ""
+
+
+class Moment(StrEnum):
+    """The times that a postmortem reckons with, and that a person may set."""
+
+    ONSET = "onset"
+    DETECTED = "detected"
+    MITIGATED = "mitigated"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class SetMoment:
+    """A time that a person knows better than the journal does."""
+
+    moment: Moment
+    at: datetime
+    by: str
+    reason: str = ""
     account: str = ""
 
 
@@ -447,8 +471,20 @@ class Incident:
     owner: str = ""
     """The person who said that they have it; empty where nobody did."""
     notes: tuple[Note, ...] = ()
+    moments: tuple[SetMoment, ...] = ()
+    """The times that people have set, the newest of each."""
+    joined: tuple[Alert, ...] = ()
+    """Alerts that arrived later and belong to it."""
+    cleared_at: datetime | None = None
+    """When the last of its alerts was resolved; None while one fires, or where nobody said so."""
+    cleared: str = ""
+    """What the KPI was then."""
     head: str = ""
     length: int = 0
+
+    def moment(self, name: Moment) -> SetMoment | None:
+        """The time called ``name`` as a person has set it, or None."""
+        return next((item for item in self.moments if item.moment is name), None)
 
     def found(self, evidence_id: str) -> Evidence | None:
         return next((item for item in self.evidence if item.id == evidence_id), None)
@@ -618,6 +654,25 @@ def _noted(incident: Incident, event: Event) -> Incident:
     return replace(incident, notes=(*others, note) if note.text else others)
 
 
+def _moment_set(incident: Incident, event: Event) -> Incident:
+    known = decode(SetMoment, event.data["moment"])
+    others = tuple(item for item in incident.moments if item.moment is not known.moment)
+    return replace(incident, moments=(*others, known))
+
+
+def _alert_joined(incident: Incident, event: Event) -> Incident:
+    alert = decode(Alert, event.data["alert"])
+    return replace(incident, joined=(*incident.joined, alert), cleared_at=None, cleared="")
+
+
+def _alerts_cleared(incident: Incident, event: Event) -> Incident:
+    return replace(incident, cleared_at=event.at, cleared=event.data.get("statement", ""))
+
+
+def _alerts_returned(incident: Incident, event: Event) -> Incident:
+    return replace(incident, cleared_at=None, cleared="")
+
+
 def _unread(incident: Incident, event: Event) -> Incident:
     return incident
 
@@ -638,4 +693,8 @@ _READERS = {
     "withdrawal_asked": _withdrawal_asked,
     "taken": _taken,
     "noted": _noted,
+    "moment_set": _moment_set,
+    "alert_joined": _alert_joined,
+    "alerts_cleared": _alerts_cleared,
+    "alerts_returned": _alerts_returned,
 }

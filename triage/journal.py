@@ -116,6 +116,11 @@ class Journal:
             self._append(incident, [Entry("received", received)])
         return incident, True
 
+    def received(self, run_key: str) -> str | None:
+        """The id of the incident that was opened with ``run_key``, or None."""
+        rows = self._select("SELECT id FROM incidents WHERE run_key = ?", run_key)
+        return str(rows[0][0]) if rows else None
+
     def append(self, incident: str, entries: Sequence[Entry], lease: Lease | None = None) -> "tuple[Event, ...]":
         """Write ``entries`` together, or none of them; with a ``lease``, only while it is held (else LeaseHeld)."""
         with self._writing():
@@ -145,10 +150,10 @@ class Journal:
             )
         return found
 
-    def summaries(self, limit: int | None = None) -> tuple[Summary, ...]:
-        """Every incident, newest first, at most ``limit``: read from a few events of each, without evidence."""
+    def summaries(self, limit: int | None = None, model: str = "") -> tuple[Summary, ...]:
+        """Incidents (of ``model``), newest first, at most ``limit``: read from a few events of each, no evidence."""
         unlimited = -1
-        rows = self._select(_SUMMARIES.read_text(), unlimited if limit is None else limit)
+        rows = self._select(_SUMMARIES.read_text(), model, unlimited if limit is None else limit)
         return tuple(Summary._make((*row[:-1], bool(row[-1]))) for row in rows)
 
     def version(self) -> int:

@@ -286,3 +286,29 @@ class Router(Protocol):
 
     def check(self, model: str) -> str:
         """One line that says what answers, and that it serves what is committed. Raises NotFound, SourceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a person is told. ``id`` is the same each time it is sent; ``of`` is the journal line it tells of.
+
+    ``moment`` is needs_approval, needs_person or done, ``words`` says it in words. All text may hold what data holds.
+    """
+
+    id: str
+    of: int
+    incident: str
+    model: str
+    moment: str
+    words: str
+    cause: str
+    reason: str
+    command: str
+    at: datetime
+
+
+class Notifier(Protocol):
+    """A way to tell people."""
+
+    def send(self, notice: Notice) -> None:
+        """Tell it once. Raises SourceUnavailable where it may be tried again, Refused where that would not help."""

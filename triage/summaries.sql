@@ -1,4 +1,4 @@
--- One row per incident, newest first: the last word that its events have on each column.
+-- One row per incident (of one model, or of all), newest first: the last word that its events have on each column.
 SELECT
     incidents.id,
     incidents.model,
@@ -22,5 +22,6 @@ LEFT JOIN events AS state ON state.incident = incidents.id AND state.seq = (
 LEFT JOIN events AS diagnosed ON diagnosed.incident = incidents.id AND diagnosed.seq = (
     SELECT max(seq) FROM events WHERE incident = incidents.id AND kind = 'diagnosed'
 )
+WHERE ?1 = '' OR incidents.model = ?1
 ORDER BY incidents.rowid DESC
-LIMIT ?
+LIMIT ?2

@@ -1,6 +1,7 @@
 """From a catalogue to a Desk: the one place that chooses adapters."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,12 @@ from triage.adapters.clock import SystemClock
 from triage.desk import Desk
 
 if TYPE_CHECKING:
+    import httpx
+
+    from triage.adapters.alertmanager_api import AlertmanagerApi
     from triage.adapters.prometheus import Credentials
-    from triage.catalog import Auth, Catalog, RegistryAddress, Routing, Training
-    from triage.ports import Metrics, Registry, Router, Trainer
+    from triage.catalog import Auth, Catalog, Channel, RegistryAddress, Routing, Training
+    from triage.ports import Clock, Metrics, Notifier, Registry, Router, Trainer
     from triage.starter import Proposal
     from triage.step import Ports
 
@@ -118,6 +122,59 @@ def _credentials(auth: "Auth") -> "Credentials":
         client_key=auth.mtls.key if auth.mtls else None,
         ca_bundle=auth.ca,
     )
+
+
+def clock() -> "Clock":
+    """The machine's clock."""
+    return SystemClock()
+
+
+def notifiers(catalog: "Catalog") -> "dict[str, Notifier]":
+    """The ways to tell people, by the name of their channel. Nothing is contacted yet."""
+    return {channel.name: _notifier(channel, catalog) for channel in catalog.serve.notify}
+
+
+def _notifier(channel: "Channel", catalog: "Catalog") -> "Notifier":
+    from triage.adapters.notify_command import CommandNotifier
+    from triage.adapters.notify_http import SlackNotifier, WebhookNotifier
+
+    if channel.kind == "command":
+        return CommandNotifier(channel.command, catalog.folder)
+    address = channel.url
+    assert address is not None
+    url = (lambda: address) if isinstance(address, str) else address.reveal
+    if channel.kind == "slack":
+        return SlackNotifier(url)
+    return WebhookNotifier(url, channel.secret.reveal if channel.secret else None, SystemClock())
+
+
+def alertmanagers(catalog: "Catalog") -> "tuple[AlertmanagerApi, ...]":
+    """The Alertmanagers that complete truncated deliveries. Nothing is contacted yet."""
+    from triage.adapters.alertmanager_api import AlertmanagerApi
+
+    return tuple(AlertmanagerApi(one.url, _client(one.auth)) for one in catalog.serve.alertmanagers)
+
+
+def _client(auth: "Auth") -> "Callable[[], httpx.Client]":
+    """A maker of HTTP clients that show what ``auth`` says; secrets are read when one is made."""
+
+    def make() -> "httpx.Client":
+        import ssl
+
+        import httpx
+
+        from triage.adapters.alertmanager_api import TIMEOUT_SECONDS
+
+        headers = {name: value if isinstance(value, str) else value.reveal() for name, value in auth.headers.items()}
+        if auth.bearer:
+            headers["Authorization"] = f"Bearer {auth.bearer.reveal()}"
+        verify = ssl.create_default_context(cafile=auth.ca)
+        if auth.mtls:
+            verify.load_cert_chain(auth.mtls.cert, auth.mtls.key)
+        basic = (auth.basic.username, auth.basic.password.reveal()) if auth.basic else None
+        return httpx.Client(headers=headers, auth=basic, verify=verify, timeout=TIMEOUT_SECONDS)
+
+    return make
 
 
 def proposed(url: str, matcher: str = "") -> "tuple[str, tuple[Proposal, ...]]":

@@ -20,10 +20,12 @@ from triage.catalog.model import (
 )
 from triage.catalog.release import Guardrail, ReleasePolicy
 from triage.catalog.router import EnvoyRouting, KServeRouting, Routing
+from triage.catalog.serve import MOMENTS, AlertRoute, Channel, IntakeLimits, Moment, Serve, Trigger
 from triage.catalog.training import HttpPipeline, MlflowProject, Training
 
 __all__ = [
-    "Auth", "Catalog", "Dataset", "Direction", "Duration", "EnvoyRouting", "FeatureType", "Guardrail", "HttpPipeline",
-    "KServeRouting", "Kpi", "LevelKind", "MlflowProject", "Model", "PerRow", "PositiveDuration", "Prometheus",
-    "RegistryAddress", "ReleasePolicy", "Routing", "Secret", "ServiceLevel", "Task", "Training", "json_schema",
+    "MOMENTS", "AlertRoute", "Auth", "Catalog", "Channel", "Dataset", "Direction", "Duration", "EnvoyRouting",
+    "FeatureType", "Guardrail", "HttpPipeline", "IntakeLimits", "KServeRouting", "Kpi", "LevelKind", "MlflowProject",
+    "Model", "Moment", "PerRow", "PositiveDuration", "Prometheus", "RegistryAddress", "ReleasePolicy", "Routing",
+    "Secret", "Serve", "ServiceLevel", "Task", "Training", "Trigger", "json_schema",
 ]  # fmt: skip

@@ -8,9 +8,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, PrivateAttr
 
 from triage.catalog.connections import Prometheus, RegistryAddress
-from triage.catalog.cross_checks import cross_check
+from triage.catalog.cross_checks import check_serve, cross_check
 from triage.catalog.fields import Name, Part, Secret
 from triage.catalog.model import Dataset, Model
+from triage.catalog.reporting import Reporting
+from triage.catalog.serve import Serve
 from triage.document import Document, dotted
 from triage.errors import ConfigError, Fault, NotFound, near
 from triage.faults import KeyPath
@@ -25,6 +27,8 @@ class Catalog(Part):
     registry: RegistryAddress
     datasets: dict[Name, Dataset] = Field(min_length=1)
     models: dict[Name, Model] = Field(min_length=1)
+    serve: Serve = Serve()
+    report: Reporting = Reporting()
 
     _document: Document = PrivateAttr()
     _folder: Path = PrivateAttr()
@@ -56,7 +60,12 @@ class Catalog(Part):
     @classmethod
     def _checked(cls, document: Document, folder: Path) -> "Catalog":
         catalog = document.validate(cls, context={"folder": folder})
-        faults = sorted(cross_check(catalog.models, catalog.datasets, document))
+        faults = sorted(
+            [
+                *cross_check(catalog.models, catalog.datasets, document),
+                *check_serve(catalog.serve, catalog.models, document),
+            ]
+        )
         if faults:
             raise ConfigError(faults)
         catalog._document, catalog._folder = document, folder
@@ -120,6 +129,9 @@ def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Secret]]:
     elif isinstance(value, dict):
         for name, item in value.items():
             yield from _secrets(item, (*path, name))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _secrets(item, (*path, index))
 
 
 def json_schema() -> dict[str, Any]:

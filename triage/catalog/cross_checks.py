@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from triage.catalog.model import Dataset, Model
 from triage.catalog.router import EnvoyRouting, KServeRouting
+from triage.catalog.serve import Serve
 from triage.document import Document
 from triage.errors import Fault, near
 from triage.faults import KeyPath
@@ -105,3 +106,26 @@ def _check_levels(model: Model, where: KeyPath, document: Document) -> Iterator[
             message = f"'{level.name}' is the name of {seen[level.name]} already"
             yield document.fault((*where, "service_levels", index, "name"), message, "give each its own name")
         seen.setdefault(level.name, f"service level {index + 1}")
+
+
+def check_serve(serve: Serve, models: Mapping[str, Model], document: Document) -> Iterator[Fault]:
+    """The faults of the webhook receiver: models that are not there, names given twice, a door without a lock."""
+    for part in ("routes", "triggers"):
+        for index, one in enumerate(getattr(serve, part)):
+            if one.model not in models:
+                hint = near(one.model, models, listing=f"models: {', '.join(models)}")
+                yield document.fault(("serve", part, index, "model"), f"no model '{one.model}'", hint)
+    for part in ("notify", "triggers"):
+        seen: set[str] = set()
+        for index, one in enumerate(getattr(serve, part)):
+            if one.name in seen:
+                yield document.fault(
+                    ("serve", part, index, "name"), f"a second one called '{one.name}'", "give each its own name"
+                )
+            seen.add(one.name)
+    if not serve.loopback and not serve.guarded:
+        yield document.fault(
+            ("serve", "listen"),
+            f"{serve.listen} can be reached from other machines, and nobody has to show who they are",
+            "add serve.auth.bearer or basic, or serve.tls.client_ca; or listen at 127.0.0.1",
+        )

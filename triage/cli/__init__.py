@@ -10,7 +10,21 @@ import sys
 from collections.abc import Sequence
 
 from triage import __version__
-from triage.cli import approvals, bench, config, demo, incidents, lab, lineage, playbooks, run, ui, watch
+from triage.cli import (
+    alerts,
+    approvals,
+    bench,
+    config,
+    demo,
+    incidents,
+    lab,
+    lineage,
+    playbooks,
+    run,
+    serve,
+    ui,
+    watch,
+)
 from triage.cli.output import complain
 from triage.errors import TriageError, UsageError
 
@@ -31,7 +45,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", prog="triage", required=True)
-    for group in (run, incidents, approvals, lineage, watch, demo, bench, config, playbooks, lab, ui):
+    groups = (run, incidents, approvals, lineage, watch, serve, alerts, demo, bench, config, playbooks, lab, ui)
+    for group in groups:
         group.add_to(commands)
     return top
 

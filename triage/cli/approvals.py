@@ -35,7 +35,8 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command.add_argument("--back", action="store_true", help="give it back instead: nobody has it")
     command.set_defaults(run=_take)
     command = _command(commands, "note", "write a section of the report, beside what was found", reason=False)
-    command.add_argument("--section", choices=("summary", "impact", "lessons"), required=True, help="which section")
+    sections = ("summary", "impact", "lessons", "went_well", "went_wrong", "got_lucky", "action_items")
+    command.add_argument("--section", choices=sections, required=True, help="which section")
     command.add_argument("--text", required=True, metavar="TEXT", help="what to say; empty takes it away again")
     command.set_defaults(run=_note)
 

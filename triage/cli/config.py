@@ -81,10 +81,11 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from triage.doctor import run_checks
-    from triage.wiring import connect
+    from triage.wiring import alertmanagers, connect
 
     catalog = load_catalog(arguments.catalog)
-    checks = run_checks(catalog, connect(catalog))
+    also = {f"serve: alertmanager {place}": one.check for place, one in enumerate(alertmanagers(catalog), 1)}
+    checks = run_checks(catalog, connect(catalog), also=also)
     if arguments.json:
         as_json(checks)
     else:

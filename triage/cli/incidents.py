@@ -3,12 +3,13 @@
 import argparse
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import json_flag
 from triage.cli.output import as_json, say, table
-from triage.errors import NotFound, StepFailed
+from triage.errors import NotFound, StepFailed, UsageError
 from triage.plain import visible
 
 if TYPE_CHECKING:
@@ -39,7 +40,17 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
 
     command = commands.add_parser("report", help="export the incident report")
     _incident_argument(command)
-    command.add_argument("--format", choices=("md", "html", "json"), default="md", help="default: md")
+    command.add_argument("--format", choices=("md", "html", "json", "pdf"), default="md", help="default: md")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_moment,
+        metavar="MOMENT=TIME",
+        help="write down when it was noticed, mitigated or over, where you know better: onset, detected, mitigated or"
+        " resolved, RFC 3339; times are reckoned with it",
+    )
+    command.add_argument("--because", default="", metavar="TEXT", help="why, with --set")
     command.add_argument("--schema", action="store_true", help="print the JSON schema of --format json instead")
     command.add_argument("--out", type=Path, metavar="FILE", help="write to FILE instead of stdout")
     command.set_defaults(run=_report)
@@ -47,6 +58,17 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _incident_argument(command: argparse.ArgumentParser) -> None:
     command.add_argument("incident", nargs="?", metavar="ID", help="the incident (default: the newest)")
+
+
+def _moment(text: str) -> tuple[str, datetime]:
+    name, equals, time = text.partition("=")
+    if not equals or name not in ("onset", "detected", "mitigated", "resolved"):
+        raise argparse.ArgumentTypeError("write onset, detected, mitigated or resolved, '=' and a time")
+    try:
+        at = datetime.fromisoformat(time)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{time}' is no time; write it like 2026-11-04T00:00:00Z") from None
+    return name, at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _count(text: str) -> int:
@@ -138,22 +160,30 @@ def _report(arguments: argparse.Namespace) -> int:
         return 0
     desk = open_desk()
     incident = chosen(desk, arguments)
-    text = desk.report(incident, arguments.format)
+    for name, at in arguments.set:
+        from triage.cli.approvals import account, user
+        from triage.incident import Moment
+
+        desk.set_moment(incident, Moment(name), at, user(), reason=arguments.because, account=account())
+        say(f"{incident}: {name} set to {at:%Y-%m-%d %H:%M} UTC")
+    if arguments.format == "pdf" and arguments.out is None:
+        raise UsageError("a PDF is no text", hint="name a file: --out incident.pdf")
+    body = desk.report_pdf(incident) if arguments.format == "pdf" else desk.report(incident, arguments.format)
     if arguments.out is None:
-        sys.stdout.write(text)
+        sys.stdout.write(str(body))
         return 0
-    write_whole(arguments.out, text)
+    write_whole(arguments.out, body)
     say(f"{incident}: report written to {arguments.out}")
     return 0
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, body: str | bytes) -> None:
     """Write ``path`` so that it is there whole or not at all. Raises StepFailed when it can't be written."""
     if not path.name or path.is_dir():
         raise StepFailed(f"can't write {path}: it is a folder", hint="name a file in it")
     beside = path.with_name(f".{path.name}.part")
     try:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_bytes(body if isinstance(body, bytes) else body.encode())
         beside.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -20,14 +20,17 @@ def plan(
     *,
     previous: str = "",
     too_early: str = "",
+    routine: bool = False,
 ) -> Plan:
     """What to do about ``diagnosis``: actions in order, and why not the others.
 
     ``champion`` names the version that serves now, ``previous`` the one that did before it; ``too_early`` says why the
-    newest rows are not fit to train on yet.
+    newest rows are not fit to train on yet. With ``routine`` a model that has not got worse is retrained all the same.
     """
     cause = diagnosis.causes[0] if diagnosis.causes else None
     drafted = _draft(diagnosis, model, champion)
+    if cause is None and routine:
+        drafted = _routine(diagnosis, model, champion, too_early)
     if cause is not None and "retrain" in drafted.covers and too_early:
         drafted = _not_yet(cause, model, too_early)
     if cause is not None and cause.kind is CauseKind.BAD_DEPLOY and "rollback" in {one.step for one in drafted.actions}:
@@ -125,6 +128,18 @@ def _retrain(cause: Cause, model: str, champion: str) -> Plan:
         ),
         covers=("retrain", "shadow"),
     )
+
+
+def _routine(diagnosis: Diagnosis, model: str, champion: str, too_early: str) -> Plan:
+    """Retrain although nothing got worse: the same actions and gates, and another reason."""
+    healthy = Cause(CauseKind.UNKNOWN, "", 1.0, None, diagnosis.statement)
+    if too_early:
+        return _not_yet(healthy, model, too_early)
+    plan = _retrain(healthy, model, champion)
+    why = f"a routine refresh on the newest rows; nothing got worse: {diagnosis.statement}"
+    first = replace(plan.actions[0], why=why, expected_gain="no harm; a gain only where the world has moved a little")
+    other = (Alternative("do nothing", "the schedule of the catalogue asks for a challenger, and it has to win"),)
+    return replace(plan, summary=f"routine: {plan.summary}", actions=(first, *plan.actions[1:]), not_chosen=other)
 
 
 def _not_yet(cause: Cause, model: str, why: str) -> Plan:

@@ -33,6 +33,14 @@ def render_json(incident: Incident, events: Sequence[Event]) -> str:
     return dump(as_document(build(incident, events)))
 
 
+def render_pdf(incident: Incident, events: Sequence[Event]) -> bytes:
+    """The report as PDF, without its plots. Raises NotFound where the extra ``pdf`` is not installed."""
+    from triage.report.contents import build
+    from triage.report.pdf import pdf
+
+    return pdf(build(incident, events))
+
+
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of what `render_json` writes."""
     from triage.report.as_json import document_schema

@@ -21,11 +21,14 @@ from triage.incident import (
     Outcome,
     Plan,
     RuledOut,
+    SetMoment,
     State,
     Unmeasured,
     Window,
 )
 from triage.report.contents import Report
+from triage.report.lessons import Lesson
+from triage.report.remediation import LevelState, Remediation
 from triage.report.schema import schema_of
 from triage.report.timeline import Milestone, TimelineEntry
 
@@ -86,6 +89,13 @@ class Document:
     steps: tuple[Step, ...]
     timeline: tuple[TimelineEntry, ...]
     milestones: tuple[Milestone, ...]
+    detection: str
+    remediation: Remediation
+    service_levels: tuple[LevelState, ...]
+    lessons: tuple[Lesson, ...]
+    action_items: tuple[str, ...]
+    moments: tuple[SetMoment, ...]
+    joined: tuple[Alert, ...]
     journal: JournalReference
 
 
@@ -128,6 +138,13 @@ def as_document(report: Report) -> dict[str, Any]:
             ),
             timeline=report.timeline,
             milestones=report.milestones,
+            detection=report.detection,
+            remediation=report.remediation,
+            service_levels=report.service_levels,
+            lessons=report.lessons,
+            action_items=report.action_items,
+            moments=incident.moments,
+            joined=incident.joined,
             journal=JournalReference(
                 incident.length,
                 incident.head,

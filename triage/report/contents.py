@@ -43,6 +43,8 @@ from triage.numbers import (
 )
 from triage.plain import one_line
 from triage.report.ladder import KIND_NAMES, VERDICT_GLYPHS, Rung, ladder
+from triage.report.lessons import Lesson, action_items, detection, lessons
+from triage.report.remediation import LevelState, Remediation, remediation, service_levels
 from triage.report.timeline import STATE_WORDS, Milestone, TimelineEntry, milestones, timeline
 
 
@@ -172,6 +174,11 @@ class Report:
     steps: tuple[StepLine, ...]
     timeline: tuple[TimelineEntry, ...]
     milestones: tuple[Milestone, ...]
+    detection: str
+    remediation: Remediation
+    service_levels: tuple[LevelState, ...]
+    lessons: tuple[Lesson, ...]
+    action_items: tuple[str, ...]
     next_check: str
     next_command: str
     verify_command: str
@@ -193,6 +200,7 @@ def build(incident: Incident, events: Sequence[Event]) -> Report:
         return tuple(Citation(name, numbers.get(name)) for name in ids)
 
     cited = _cited(incident)
+    carried_out = remediation(incident, events)
     return Report(
         incident=incident,
         summary=_summary(incident),
@@ -223,6 +231,11 @@ def build(incident: Incident, events: Sequence[Event]) -> Report:
         ),
         timeline=timeline(incident, events),
         milestones=milestones(incident, events),
+        detection=detection(incident, events),
+        remediation=carried_out,
+        service_levels=service_levels(incident),
+        lessons=lessons(incident, events),
+        action_items=action_items(incident),
         next_check=diagnosis.next_check if diagnosis else "",
         next_command=_next_command(incident),
         verify_command=f"triage verify {shlex.quote(incident.id)}",

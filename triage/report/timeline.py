@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from triage.codec import decode
-from triage.incident import ChangeEvent, Event, Evidence, Incident, Outcome, State, Verdict
-from triage.numbers import between, moment, span
+from triage.incident import ChangeEvent, Event, Evidence, Incident, Moment, Outcome, State, Verdict
+from triage.numbers import between, moment, span, with_interval
+from triage.plain import one_line
 
 STATE_WORDS = {
     State.OPEN: "open",
@@ -22,12 +23,17 @@ STATE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line. ``seq`` is the journal's line it was read from, None where it was computed; ``evidence`` its ids."""
+    """One line. ``seq`` is the journal's line it was read from, None where it was computed; ``evidence`` its ids.
+
+    ``source`` is the query or data that its figure came from, ``value`` the figure; both empty where it has none.
+    """
 
     at: datetime
     what: str
     seq: int | None = None
     evidence: tuple[str, ...] = ()
+    source: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +62,39 @@ def timeline(incident: Incident, events: Sequence[Event]) -> tuple[TimelineEntry
             entries.append(TimelineEntry(event.at, what, event.seq))
         else:
             entries.append(_entry(incident, event))
-    return tuple(sorted(entries, key=lambda entry: (entry.at, -1 if entry.seq is None else entry.seq)))
+    ordered = sorted(entries, key=lambda entry: (entry.at, -1 if entry.seq is None else entry.seq))
+    return tuple(_citing(incident, entry) for entry in ordered)
+
+
+def _citing(incident: Incident, entry: TimelineEntry) -> TimelineEntry:
+    """``entry`` with the query and the value of the evidence that it tells of: of the first that supports a cause."""
+    found = [item for item in map(incident.found, entry.evidence) if item and item.sources]
+    if not found:
+        return entry
+    chosen = next((item for item in found if item.verdict is Verdict.SUPPORTS), found[0])
+    source = chosen.sources[0]
+    name = f"{source.name}@{source.version}" if source.version else source.name
+    first = next((measure for measure in chosen.measures if measure.value is not None), None)
+    value = f"{first.name} {with_interval(first.value, first.low, first.high, first.unit)}" if first else ""
+    return replace(entry, source=one_line(name), value=value)
 
 
 def milestones(incident: Incident, events: Iterable[Event]) -> tuple[Milestone, ...]:
-    """Time to detect, diagnose, mitigate and resolve (the first, third and fourth counted from the onset)."""
+    """Time to detect, diagnose, mitigate and resolve (the first, third and fourth counted from the onset).
+
+    A time that a person has set comes before what the journal tells.
+    """
+    events = tuple(events)
     drop = incident.diagnosis.drop if incident.diagnosis else None
-    onset = drop.onset if drop else None
+    known = incident.moment(Moment.ONSET)
+    onset = known.at if known else drop.onset if drop else None
     diagnosed = next((event.at for event in events if event.kind == "diagnosed"), None)
-    mitigated = _mitigated_at(incident)
-    closed = incident.updated_at if incident.state is State.CLOSED and mitigated else None
-    low, high = (drop.onset_high, drop.onset_low) if drop else (None, None)
+    detected = _set(incident, Moment.DETECTED) or incident.alert.starts_at
+    mitigated = _set(incident, Moment.MITIGATED) or _mitigated_at(incident)
+    closed = _set(incident, Moment.RESOLVED) or (_closed_at(incident, events) if mitigated else None)
+    low, high = (drop.onset_high, drop.onset_low) if drop and not known else (None, None)
     return (
-        _milestone("ttd", "Time to detect", onset, incident.alert.starts_at, low, high),
+        _milestone("ttd", "Time to detect", onset, detected, low, high),
         Milestone(
             "diagnosis",
             "Time to diagnose",
@@ -112,6 +138,19 @@ def _mitigated_at(incident: Incident) -> datetime | None:
     return min(done, default=None)
 
 
+def _set(incident: Incident, moment: Moment) -> datetime | None:
+    known = incident.moment(moment)
+    return known.at if known else None
+
+
+def _closed_at(incident: Incident, events: Iterable[Event]) -> datetime | None:
+    """When the incident was closed, where it is."""
+    if incident.state is not State.CLOSED:
+        return None
+    closed = [event.at for event in events if event.kind == "state_changed" and event.data["state"] == State.CLOSED]
+    return closed[-1] if closed else None
+
+
 def _computed(incident: Incident) -> Iterable[TimelineEntry]:
     yield TimelineEntry(incident.window.start, "The incident window starts")
     yield TimelineEntry(incident.window.end, "The incident window ends")
@@ -121,7 +160,8 @@ def _computed(incident: Incident) -> Iterable[TimelineEntry]:
     drop = incident.diagnosis.drop if incident.diagnosis else None
     if drop and drop.onset:
         spread = f", {between(drop.onset_low, drop.onset_high)}" if drop.onset_low and drop.onset_high else ""
-        yield TimelineEntry(drop.onset, f"{drop.kpi} starts to move (estimated{spread})")
+        told = tuple(item.id for item in incident.evidence if item.step == "kpi")[:1]
+        yield TimelineEntry(drop.onset, f"{drop.kpi} starts to move (estimated{spread})", evidence=told)
     for change, evidence in _changes(incident).items():
         spread = f" ({between(change.not_before, change.at)})" if change.not_before < change.at else ""
         yield TimelineEntry(change.at, f"{change.statement}{spread}", evidence=evidence)
@@ -212,6 +252,34 @@ def _noted(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str,
     return f"{note['by']} wrote the report's {note['section']}", ()
 
 
+def _moment_set(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    known = data["moment"]
+    why = f": {known['reason']}" if known.get("reason") else ""
+    return f"{known['by']} set {known['moment']} to {moment(decode(datetime, known['at']))}{why}", ()
+
+
+def _joined(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    alert = data["alert"]
+    summary = f": {alert['summary']}" if alert.get("summary") else ""
+    return f"Alert {alert['name']} joined ({alert['origin']}){summary}", ()
+
+
+def _cleared(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"The last alert was resolved; {data.get('statement', '')}", ()
+
+
+def _returned(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return "An alert that was resolved fires again", ()
+
+
+def _notified(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"{data['channel']} was told: {str(data['moment']).replace('_', ' ')}", ()
+
+
+def _not_notified(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"{data['channel']} could not be told{_because(data)}", ()
+
+
 def _because(data: Mapping[str, Any]) -> str:
     return f": {data['reason']}" if data.get("reason") else ""
 
@@ -226,6 +294,12 @@ _TOLD = {
     "state_changed": _state_changed,
     "approved": _approved,
     "rejected": _rejected,
+    "moment_set": _moment_set,
+    "alert_joined": _joined,
+    "alerts_cleared": _cleared,
+    "alerts_returned": _returned,
+    "notified": _notified,
+    "not_notified": _not_notified,
     "taken": _taken,
     "noted": _noted,
 }

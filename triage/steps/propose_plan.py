@@ -14,9 +14,12 @@ effect = Effect.READ
 
 
 class Params(BaseModel):
-    """No parameters: the plan follows from the diagnosis."""
+    """The plan follows from the diagnosis."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    routine: bool = False
+    """Propose a retrain also where the model has not got worse: continuous training."""
 
 
 def run(ctx: Context) -> Findings:
@@ -36,6 +39,7 @@ def run(ctx: Context) -> Findings:
             ctx.incident.evidence,
             previous=_previous(ctx, diagnosis, champion),
             too_early=_too_early(ctx, diagnosis),
+            routine=ctx.params.routine,
         )
     )
 
@@ -43,7 +47,8 @@ def run(ctx: Context) -> Findings:
 def _too_early(ctx: Context, diagnosis: Diagnosis) -> str:
     """Why the newest rows are not fit to train on yet, where retraining is the remedy and can be judged."""
     kind = diagnosis.causes[0].kind if diagnosis.causes else None
-    if kind not in RETRAINED or ctx.model.training is None:
+    retrains = kind in RETRAINED or (kind is None and ctx.params.routine)
+    if not retrains or ctx.model.training is None:
         return ""
     try:
         judge_readiness(ctx)

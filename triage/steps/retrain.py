@@ -11,7 +11,7 @@ from triage.codec import canonical, encode
 from triage.drift.profiles.scan import plan_edges, profile_batches
 from triage.errors import Refused, StepFailed
 from triage.incident import Effect, Window
-from triage.lineage.audit import MANIFEST
+from triage.lineage.audit import MANIFEST, read_manifest
 from triage.ports import ModelVersion, Trainer, TrainingJob, TrainingState
 from triage.reading.challenger import (
     INCIDENT_TAG,
@@ -145,7 +145,7 @@ def _adopted(ctx: Context, champion: ModelVersion, state: TrainingState | None) 
             f"alias '{ctx.model.alias}' moved from version {champion.version} to {now.version} during the training",
             hint="find out who moved it, then start a new run",
         )
-    _keep_lineage(ctx, champion, version)
+    manifest = _keep_lineage(ctx, champion, version)
     window = training_window(ctx)
     return Findings(
         outputs={
@@ -153,15 +153,20 @@ def _adopted(ctx: Context, champion: ModelVersion, state: TrainingState | None) 
             "champion": champion.version,
             "window": encode(window),
             "run_id": version.run_id,
+            "manifest": manifest,
         }
     )
 
 
-def _keep_lineage(ctx: Context, champion: ModelVersion, version: ModelVersion) -> None:
-    """Write the profile and the manifest, unless an earlier attempt wrote them (the manifest comes last)."""
+def _keep_lineage(ctx: Context, champion: ModelVersion, version: ModelVersion) -> dict[str, Any]:
+    """Write the profile and the manifest, unless an earlier attempt wrote them (the manifest comes last), which it is.
+
+    A manifest that can't be read is left as it is, for the audit to tell of.
+    """
     registry, wanted, log = ctx.ports.registry, features(ctx), ctx.catalog.dataset(ctx.model.serving_log.dataset)
-    if registry.load_artifact(version, MANIFEST) is not None:
-        return
+    kept = registry.load_artifact(version, MANIFEST)
+    if kept is not None:
+        return dict(read_manifest(kept) or {})
     window = training_window(ctx)
     sample = EvenSample(EDGE_ROWS, ctx.rng)
     for batch in ctx.ports.windows.scan(log.name, window, wanted.names).batches():
@@ -173,6 +178,7 @@ def _keep_lineage(ctx: Context, champion: ModelVersion, version: ModelVersion) -
     reads = [{"rows": encode(scan.source), "columns": list(edges.columns)}, _labels_read(ctx, window)]
     manifest = _manifest(ctx, champion, version, reads)
     registry.save_artifact(version, MANIFEST, json.dumps(manifest, indent=2, sort_keys=True).encode())
+    return manifest
 
 
 def _labels_read(ctx: Context, window: Window) -> dict[str, Any]:
