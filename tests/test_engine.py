@@ -157,6 +157,13 @@ def test_no_data_is_no_all_clear() -> None:
     )
 
 
+def test_a_drop_that_can_not_be_told_yet_needs_a_person() -> None:
+    unsure = Diagnosis("can't be told yet", (), next_check="a longer window")
+    look = Plan("look again", (Action("investigate", "Look again", Effect.READ, ""),))
+    move = next_move(incident(ALL, diagnosis=unsure, plan=look, evidence=(FELL, STEADY)), BOOK, NOW)
+    assert move == Settle(State.NEEDS_PERSON, "look again")
+
+
 def test_a_cause_that_is_not_likely_enough_needs_a_person() -> None:
     unsure = Diagnosis("?", (Cause(CauseKind.CONCEPT_DRIFT, "", 0.4, None, ""),))
     look = Plan("look further", (Action("investigate", "Look further", Effect.READ, ""),))

@@ -51,9 +51,10 @@ def run(ctx: Context) -> Findings:
     elif any(item.verdict is Verdict.INCONCLUSIVE for item in found):
         verdict, said = Verdict.INCONCLUSIVE, "there are faults in the data; whether they matter is not known"
     elif found:
+        faults_found = "1 fault" if len(found) == 1 else f"{len(found)} faults"
         verdict, said = (
             Verdict.REFUTES,
-            f"{len(found)} faults in the data, none of which changes what the model gets right",
+            f"{faults_found} in the data, none of which changes what the model gets right",
         )
     else:
         verdict, said = Verdict.REFUTES, f"no fault in {report.features_checked} features"
