@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -110,6 +111,36 @@ def test_a_version_registered_around_the_incident_is_told_with_its_alias_and_an_
     seen = found(tmp_path, models)
     assert [event.statement for event in seen.events] == ["shop version 2 was registered, now the champion"]
     assert seen.deploys == ()
+
+
+def promoted(at: datetime, freeze: pytest.MonkeyPatch) -> MemoryRegistry:
+    """Version 2 became champion at ``at``, by an incident."""
+    models = registry()
+    models.add(version("1", created_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    models.add(version("2", aliases=(), created_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    models.move_alias("shop", "champion", "2", expected="1", key="shop-7/promote")
+    (move,) = models.moves("shop")
+    freeze.setattr(models, "moves", lambda model: (replace(move, at=at),))
+    return models
+
+
+def test_a_promotion_by_an_incident_is_a_deploy_on_the_timeline(tmp_path: Path, monkeypatch) -> None:
+    seen = found(tmp_path, promoted(AT, monkeypatch))
+    (event,) = seen.deploys
+    assert (event.kind, event.at) == (ChangeKind.VERSION, AT)
+    assert event.statement == "shop's alias champion went from version 1 to 2, by incident shop-7"
+    assert found(tmp_path, promoted(START - timedelta(days=30), monkeypatch)).events == ()
+
+
+def test_an_alias_that_is_not_where_the_last_move_left_it_was_moved_outside(tmp_path: Path, monkeypatch) -> None:
+    models = promoted(AT, monkeypatch)
+    models.move_alias("shop", "champion", "1", expected="2", key="somebody")
+    seen = found(tmp_path, models)
+    recorded, outside = seen.events
+    assert seen.deploys == (recorded,)  # when the other happened nobody knows
+    assert recorded.at == AT
+    assert "went from version 2 to 1 outside triage" in outside.statement
+    assert (outside.not_before, outside.at) == (AT, ALERT_AT)
 
 
 def test_what_could_not_be_read_is_missing_and_the_rest_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""What was changed around the incident: deploys, restarts, targets that went away, versions that came."""
+"""What was changed around the incident: deploys, restarts, targets that went away, versions that came or took over."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from triage.codec import digest, encode
 from triage.errors import TriageError
 from triage.health import timeline
 from triage.incident import ChangeEvent, ChangeKind, Source, Window
-from triage.ports import ModelVersion, Series
+from triage.ports import AliasMove, ModelVersion, Series
 from triage.step import Context
 
 OUTPUT = "change_events"
@@ -36,9 +36,9 @@ class Changes:
 
     @property
     def deploys(self) -> tuple[ChangeEvent, ...]:
-        """Those that somebody made: a target that is away, or a version that nobody serves yet, is none."""
+        """Those that somebody made in ``span``: a target that is away, or a version that nobody serves yet, is none."""
         made = (ChangeKind.CHANGE, ChangeKind.RESTART, ChangeKind.VERSION)
-        return tuple(event for event in self.events if event.kind in made)
+        return tuple(event for event in self.events if event.kind in made and event.at < self.span.end)
 
     @property
     def output(self) -> dict[str, Any]:
@@ -68,15 +68,19 @@ def _read(ctx: Context) -> Changes:
             found.append(told(answer.series))
     try:
         versions = ctx.ports.registry.versions(ctx.model.registered_model)
+        moves = ctx.ports.registry.moves(ctx.model.registered_model)
     except TriageError as error:
         missing.append(error)
     else:
+        moves = tuple(move for move in moves if move.alias == ctx.model.alias)
         listed = [(one.version, one.aliases, one.created_at) for one in versions]
         newest = versions[0].version if versions else "none"
         sources.append(Source("model", ctx.model.registered_model, newest, digest(listed)))
         found.append(
             tuple(_registered(one) for one in versions if one.created_at and span.start <= one.created_at < span.end)
         )
+        found.append(tuple(_moved(ctx, move) for move in moves if span.start <= move.at < span.end))
+        found.append(_moved_outside(ctx, moves, versions, span))
     return Changes(span, timeline.merge(*found), tuple(sources), tuple(missing))
 
 
@@ -135,3 +139,30 @@ def _registered(one: ModelVersion) -> ChangeEvent:
     return ChangeEvent(
         one.created_at, one.created_at, ChangeKind.REGISTERED, subject, f"{subject} was registered{named}"
     )
+
+
+def _moved(ctx: Context, move: AliasMove) -> ChangeEvent:
+    went = f"from version {move.previous} to {move.version}" if move.previous else f"to version {move.version}"
+    by = f"by incident {move.key.split('/', 1)[0]}"
+    subject = _alias(ctx)
+    return ChangeEvent(move.at, move.at, ChangeKind.VERSION, subject, f"{subject} went {went}, {by}")
+
+
+def _moved_outside(
+    ctx: Context, moves: Sequence[AliasMove], versions: Sequence[ModelVersion], span: Window
+) -> tuple[ChangeEvent, ...]:
+    """Where the alias is now not where the last recorded move left it, somebody else moved it since then."""
+    if not moves or moves[-1].at >= span.end:
+        return ()
+    holder = next((one.version for one in versions if ctx.model.alias in one.aliases), "")
+    last = moves[-1]
+    if holder == last.version:
+        return ()
+    subject = _alias(ctx)
+    went = f"went from version {last.version} to {holder}" if holder else f"was taken from version {last.version}"
+    said = f"{subject} {went} outside triage, at a time that the registry does not keep"
+    return (ChangeEvent(ctx.ports.clock.now(), last.at, ChangeKind.VERSION, subject, said),)
+
+
+def _alias(ctx: Context) -> str:
+    return f"{ctx.model.registered_model}'s alias {ctx.model.alias}"
