@@ -3,10 +3,13 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import json_flag
 from triage.cli.output import as_json, progress, say, table
+
+if TYPE_CHECKING:
+    from triage.lab.bench.bench import Outcome
 
 _COLUMNS = (
     ("top1_cause", "top-1 cause"),
@@ -30,21 +33,28 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="processes")
     command.add_argument("--seed", type=int, metavar="N", help="of the planted incidents (default: the published one)")
     command.add_argument("--worlds", type=Path, metavar="DIR", help="score a folder of your own worlds instead")
+    command.add_argument("--save", type=Path, metavar="FILE", help="keep the results, with their evidence")
+    command.add_argument("--saved", type=Path, metavar="FILE", help="score results that were kept, without diagnosing")
+    command.add_argument(
+        "--fit",
+        type=Path,
+        metavar="DIR",
+        help="fit the scorecard on these incidents (by default those of another seed), and write it below DIR",
+    )
     json_flag(command)
     command.set_defaults(run=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from triage.lab.bench.bench import EVALUATION_SEED, document, run_bench
+    from triage.lab.bench.bench import document
+    from triage.lab.bench.fit import write_all
+    from triage.lab.bench.saved import save
 
-    if arguments.worlds is not None:
-        from triage.lab.bench.worlds import run_worlds
-
-        outcome = run_worlds(arguments.worlds, progress)
-    else:
-        seed = EVALUATION_SEED if arguments.seed is None else arguments.seed
-        outcome = run_bench(quick=arguments.quick, jobs=arguments.jobs, progress=progress, seed=seed)
-    report = document(outcome)
+    outcome = _outcome(arguments)
+    if arguments.save is not None:
+        save(outcome.results, arguments.save)
+    cards = write_all(outcome.results, arguments.fit) if arguments.fit is not None else None
+    report = document(outcome, cards)
     if arguments.json:
         as_json(report)
     else:
@@ -52,8 +62,24 @@ def _bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _outcome(arguments: argparse.Namespace) -> "Outcome":
+    from triage.lab.bench.bench import EVALUATION_SEED, FIT_SEED, read_bench, run_bench
+    from triage.lab.bench.worlds import run_worlds
+
+    if arguments.saved is not None:
+        return read_bench(arguments.saved)
+    if arguments.worlds is not None:
+        return run_worlds(arguments.worlds, progress)
+    usual = EVALUATION_SEED if arguments.fit is None else FIT_SEED
+    seed = usual if arguments.seed is None else arguments.seed
+    return run_bench(quick=arguments.quick, jobs=arguments.jobs, progress=progress, seed=seed)
+
+
 def _print(report: dict[str, Any]) -> None:
-    rows = [("triage", report["scores"]), *report["baselines"].items()]
+    ours = [("triage", report["scores"])]
+    if report["left_out"]:
+        ours = [("triage (data set left out)", report["scores"]), ("triage (shipped card)", report["shipped_card"])]
+    rows = [*ours, *report["baselines"].items()]
     table(["method", *(head for _, head in _COLUMNS)], ([name, *_cells(scores)] for name, scores in rows))
     for title, part in (("data set", "by_dataset"), ("family", "by_family")):
         print()

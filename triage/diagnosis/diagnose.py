@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from triage.diagnosis.scorecard import Scorecard, Scores, score, strength_of
+from triage.diagnosis.scorecard import SHARE, Scorecard, Scores, score, strength_of
 from triage.incident import Cause, CauseKind, Diagnosis, Drop, Evidence, RuledOut, Unmeasured, Verdict
 from triage.numbers import figure, percent, whole_percent
 
@@ -11,8 +11,6 @@ LEAST_PROBABILITY = 0.02
 
 MATERIAL_LOSS = 0.10
 """A loss of the KPI, as a fraction of its healthy level: it is said not to have got worse where less is certain."""
-
-SHARE = "share_of_drop"
 
 _NEXT_CHECK = {
     CauseKind.INFRASTRUCTURE: "make the service levels answer: 'triage doctor' names the queries that return nothing",

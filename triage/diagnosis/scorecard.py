@@ -13,20 +13,23 @@ from pathlib import Path
 from triage.incident import CauseKind, Evidence, Verdict
 
 WEIGHTS = Path(__file__).with_name("scorecard.yaml")
+SHARE = "share_of_drop"
+"""The measure by which a step says how much of the drop a cause explains, as a fraction."""
 STRENGTH = "strength"
 """The measure (0 to 1) by which a step says how clearly its evidence speaks; 1 where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """``prior`` in points per kind; ``supports``, ``refutes`` and ``inconclusive`` map a rung
-    to points per kind."""
+    """``prior`` in points per kind; ``supports``, ``refutes`` and ``inconclusive`` map a rung to points per kind;
+    ``share`` are points for a kind that explains all of the drop, and in proportion for less."""
 
     temperature: float
     prior: Mapping[CauseKind, float]
     supports: Mapping[CauseKind, Mapping[CauseKind, float]]
     refutes: Mapping[CauseKind, Mapping[CauseKind, float]]
     inconclusive: Mapping[CauseKind, Mapping[CauseKind, float]]
+    share: Mapping[CauseKind, float]
 
     def rows(self, verdict: Verdict) -> Mapping[CauseKind, Mapping[CauseKind, float]]:
         """The table of ``verdict``; what was not measured adds nothing."""
@@ -71,15 +74,19 @@ def shipped(path: Path = WEIGHTS) -> Scorecard:
         supports={CauseKind(kind): points(row) for kind, row in data["supports"].items()},
         refutes={CauseKind(kind): points(row) for kind, row in data["refutes"].items()},
         inconclusive={CauseKind(kind): points(row) for kind, row in data["inconclusive"].items()},
+        share=points(data["share"]),
     )
 
 
 def score(evidence: Iterable[Evidence], card: Scorecard) -> Scores:
     """Probabilities of each kind of cause, and what each piece of evidence added."""
+    evidence = tuple(evidence)
     terms = [Term(kind, "", points) for kind, points in card.prior.items()]
     for (about, verdict), (strength, evidence_id) in sorted(strongest(evidence).items()):
         row = card.rows(verdict).get(about, {})
         terms += [Term(kind, evidence_id, points * strength) for kind, points in row.items()]
+    for kind, (share, evidence_id) in sorted(shares(evidence).items()):
+        terms.append(Term(kind, evidence_id, card.share.get(kind, 0.0) * share))
     totals = {kind: sum(term.points for term in terms if term.kind is kind) for kind in card.prior}
     highest = max(totals.values())
     odds = {kind: math.exp((total - highest) / card.temperature) for kind, total in totals.items()}
@@ -94,6 +101,17 @@ def strongest(evidence: Iterable[Evidence]) -> dict[tuple[CauseKind, Verdict], t
         if not item.part_of and strength > found.get(place, (0.0, ""))[0]:
             found[place] = (strength, item.id)
     return found
+
+
+def shares(evidence: Iterable[Evidence]) -> dict[CauseKind, tuple[float, str]]:
+    """What the supporting evidence of each kind explains of the drop, all its subjects together, within [0, 1]; and the
+    id of the one that explains most."""
+    found: dict[CauseKind, list[tuple[float, str]]] = {}
+    for item in evidence:
+        share = item.measure(SHARE)
+        if item.verdict is Verdict.SUPPORTS and not item.part_of and share is not None:
+            found.setdefault(item.about, []).append((max(0.0, share), item.id))
+    return {kind: (min(1.0, sum(share for share, _ in parts)), max(parts)[1]) for kind, parts in found.items()}
 
 
 def strength_of(evidence: Evidence) -> float:

@@ -1,28 +1,38 @@
 """Analyses that several steps read, once per run: faulty data, moved features, and what each change costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from triage.catalog import Direction, PerRow, Task
 from triage.drift.attribution.attribute import Attribution, Budget, attribute
 from triage.drift.attribution.dependence import broken_dependence
-from triage.drift.codes import as_floats
+from triage.drift.attribution.game import populations
+from triage.drift.attribution.leaders import FOLLOWED, explained
+from triage.drift.attribution.reweight import rake, shares
+from triage.drift.codes import as_floats, encode, fit_coding
+from triage.drift.concept.calibration import LabelChange, calibration_shift
 from triage.drift.losses import Loss, log_loss, squared_error
 from triage.drift.quality.fault import DataFault, FaultKind
 from triage.drift.quality.inspect import QualityReport, find_faults
 from triage.drift.shift.compare import FeatureDrift, Movement, compare
 from triage.errors import TriageError, Unmeasurable
 from triage.reading import windows
-from triage.reading.features import champion, features
+from triage.reading.features import features
 from triage.reading.labels import labels
+from triage.reading.usual import logged_drop, usual_version
 from triage.step import Context, seeded
 
 HARMLESS_BY_ITSELF = frozenset({FaultKind.NEW_CATEGORY, FaultKind.RANGE, FaultKind.DEFAULT})
 """Faults that a moved population shows as well as a broken source; what the model does with them decides."""
 
 MOST_SUSPECTS = 12
+MOST_RAKED = 6
+NOTHING_KEPT = 0.1
+"""Of a feature's ties; below this all of its rows are torn."""
 SEASONAL_PSI = 0.25
 FEWEST_BLOCKS = 24
 MODEL_ROWS = 3_000
@@ -32,10 +42,14 @@ LABEL_ROWS = 120_000
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What each suspect's change costs in loss per row, and in the KPI's own rows where those can be replayed."""
+    """What each suspect's change costs in loss per row, and in the KPI's own rows where those can be replayed.
+
+    ``torn`` maps features that lost their ties to the share of rows in which they did.
+    """
 
     loss: Attribution
     kpi: Attribution | None
+    torn: dict[str, float]
 
 
 def quality(ctx: Context) -> QualityReport:
@@ -83,24 +97,26 @@ def impact(ctx: Context) -> Impact:
 
 
 def _impact(ctx: Context) -> Impact:
-    version = champion(ctx)
+    version = usual_version(ctx)
     if version is None:
         raise Unmeasurable(
             "the champion is not known, so no change can be replayed through it", hint="run 'triage doctor'"
         )
     healthy, current = windows.healthy(ctx), windows.current(ctx)
     truth, now = labels(ctx, healthy), labels(ctx, current)
+    said, said_now = predictions(ctx, healthy), predictions(ctx, current)
     wanted = features(ctx)
     model = ctx.ports.registry.predictor(version)
     inputs = tuple(version.inputs or wanted.names)
-    faulty = broken(quality(ctx).faults)
+    faults = quality(ctx).faults
+    faulty = broken(faults)
     moved = [
         drift.name for drift in sorted(movement(ctx), key=lambda d: -d.severity) if drift.verdict is Movement.MOVED
     ]
-    apart = broken_dependence(healthy.rows, current.rows, wanted.names)
-    suspects = list(
-        dict.fromkeys([*faulty, *(fault.feature for fault in quality(ctx).faults if fault.feature), *moved])
-    )
+    population = _as_now(healthy.rows, current.rows, [name for name in moved if name not in faulty])
+    apart = broken_dependence(healthy.rows, current.rows, wanted.names, population=population)
+    torn = {one.feature: 1 - one.kept if one.kept > NOTHING_KEPT else 1.0 for one in apart.broken}
+    suspects = list(dict.fromkeys([*faulty, *(fault.feature for fault in faults if fault.feature), *moved]))
 
     def share(loss: Loss, rows: int) -> Attribution:
         return attribute(
@@ -112,8 +128,9 @@ def _impact(ctx: Context) -> Impact:
             model.predict,
             loss,
             seeded("impact"),
-            broken=[one.feature for one in apart.broken],
+            broken=torn,
             corrupted=faulty,
+            observed=logged_drop(loss(truth.values, said), loss(now.values, said_now)),
             current_labels=now.values if now.known else None,
             sources=wanted.sources,
             budget=Budget(rows=rows),
@@ -121,7 +138,44 @@ def _impact(ctx: Context) -> Impact:
 
     loss = model_loss(ctx)
     by_label = ctx.model.kpi.per_row is PerRow.LABEL
-    return Impact(share(loss, MODEL_ROWS), share(_shortfall(ctx), LABEL_ROWS) if by_label else None)
+    return Impact(share(loss, MODEL_ROWS), share(_shortfall(ctx), LABEL_ROWS) if by_label else None, torn)
+
+
+def _as_now(healthy: pd.DataFrame, current: pd.DataFrame, moved: Sequence[str]) -> np.ndarray | None:
+    """Weights (n,) that give healthy rows the current shares of the features that ``moved`` furthest, or None.
+
+    Ties between features change with the population alone: a feature has lost its ties only where they are weaker than
+    among healthy rows of that population as well.
+    """
+    named = [name for name in moved if name in healthy and name in current][:MOST_RAKED]
+    if not named:
+        return None
+    codings = [fit_coding(healthy[name], bins=10, max_categories=30, window=current[name]) for name in named]
+    codes = [encode(coding, healthy[name]) for coding, name in zip(codings, named, strict=True)]
+    targets = [shares(encode(coding, current[name]), coding.size) for coding, name in zip(codings, named, strict=True)]
+    return rake(codes, targets)
+
+
+def follows_classes(ctx: Context) -> frozenset[str]:
+    """Features that moved as the shift of the classes' shares alone would move them: p(x|y) is as it was."""
+    return ctx.scope.once("follows classes", partial(_follows_classes, ctx))
+
+
+def _follows_classes(ctx: Context) -> frozenset[str]:
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    try:
+        truth, now = labels(ctx, healthy).values, labels(ctx, current).values
+        shift = calibration_shift(truth, predictions(ctx, healthy), now, predictions(ctx, current))
+    except TriageError:
+        return frozenset()
+    if shift.change is not LabelChange.PRIOR_SHIFT:
+        return frozenset()
+    known = np.isfinite(truth)
+    rate, rate_now = float(np.nanmean(truth)), float(np.nanmean(now))
+    weights = np.where(truth[known] == 1, rate_now / rate, (1 - rate_now) / (1 - rate))
+    names = [one.name for one in movement(ctx) if one.verdict is Movement.MOVED and one.name in current.rows]
+    moved = populations(healthy.rows[known], current.rows, (), names)
+    return frozenset(name for name in names if explained(moved[name], weights) >= FOLLOWED)
 
 
 def model_loss(ctx: Context) -> Loss:

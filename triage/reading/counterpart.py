@@ -3,6 +3,7 @@
 What is left between them at equal inputs is then a change of concept, and not a fault that others are guilty of.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from triage.errors import TriageError, Unmeasurable
 from triage.ports import Predictor
 from triage.reading import windows
 from triage.reading.analysis import broken, impact, predictions, quality, steady_inputs
-from triage.reading.features import champion
+from triage.reading.usual import usual_version
 from triage.step import Context
 
 COMPARED_ROWS = 2_000
@@ -40,7 +41,7 @@ def counterparts(ctx: Context) -> Counterparts:
     healthy, current = windows.healthy(ctx), windows.current(ctx)
     said, said_now = predictions(ctx, healthy), predictions(ctx, current)
     inputs, aside = steady_inputs(ctx), list[str]()
-    model = _model(ctx, healthy.rows)
+    model = _model(ctx)
     faulty = [name for name in _faulty(ctx) if name in healthy.rows and name in current.rows]
     rest = tuple(name for name in inputs if name not in faulty)
     if model is None:
@@ -58,28 +59,21 @@ def counterparts(ctx: Context) -> Counterparts:
     return Counterparts(said, said_now, rest or inputs, tuple(aside))
 
 
-def _model(ctx: Context, healthy: pd.DataFrame) -> Predictor | None:
-    """The version that answered most of the healthy rows; the champion where the log does not say."""
-    column, registry, version = ctx.model.serving_log.version, ctx.ports.registry, champion(ctx)
+def _model(ctx: Context) -> Predictor | None:
+    """The model of the healthy window, where it can be loaded."""
     try:
-        if column is not None and column in healthy and healthy[column].notna().any():
-            named = str(healthy[column].astype("str").mode().iloc[0])
-            version = registry.version(ctx.model.registered_model, named)
-        return registry.predictor(version) if version is not None else None
+        version = usual_version(ctx)
+        return ctx.ports.registry.predictor(version) if version is not None else None
     except TriageError as error:
         ctx.progress(f"the healthy window's model can't be asked again: {error.message}")
         return None
 
 
 def _faulty(ctx: Context) -> tuple[str, ...]:
-    """Features that are broken beyond doubt, and those that lost their dependence on the others."""
+    """Features that are broken beyond doubt, and those that moved or lost their ties alone."""
     apart: list[str] = []
-    try:
-        for share in impact(ctx).loss.features:
-            if share.mechanism is Mechanism.BROKEN_DEPENDENCE:
-                apart.append(share.feature)
-    except Unmeasurable:
-        pass
+    with suppress(Unmeasurable):
+        apart = [one.feature for one in impact(ctx).loss.features if one.mechanism is not Mechanism.COVARIATE_DRIFT]
     return tuple(dict.fromkeys([*broken(quality(ctx).faults), *apart]))
 
 
@@ -91,9 +85,9 @@ def _same(model: Predictor, rows: pd.DataFrame, logged: np.ndarray) -> bool:
 
 def _with_faults(ctx: Context, healthy: pd.DataFrame, current: pd.DataFrame, faulty: list[str]) -> pd.DataFrame:
     """``healthy`` with each faulty feature as it is now: carried to its marginal, and shuffled where ties broke."""
-    apart = {share.feature for share in impact(ctx).loss.features if share.mechanism is Mechanism.BROKEN_DEPENDENCE}
+    torn = impact(ctx).torn
     columns = {}
     for name in faulty:
         column = carry(healthy[name], fit_transport(healthy[name], current[name]), ctx.rng)
-        columns[name] = shuffle(column, ctx.rng) if name in apart else column
+        columns[name] = shuffle(column, ctx.rng, torn[name]) if name in torn else column
     return healthy.assign(**columns)

@@ -1,9 +1,10 @@
 """How much of the drop a feature's change explains, as measures of evidence."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from triage.diagnosis.diagnose import SHARE
-from triage.diagnosis.scorecard import STRENGTH
+from triage.diagnosis.scorecard import SHARE, STRENGTH
 from triage.drift.attribution.attribute import Attribution, FeatureShare
 from triage.drift.attribution.game import Mechanism
 from triage.incident import Measure
@@ -30,6 +31,8 @@ class Weight:
     high: float | None
     relative_cost: float = 0.0
     """``cost`` over the loss of a healthy row."""
+    follows: str = ""
+    """The feature that this one only moved along with."""
 
     @property
     def harmless(self) -> bool:
@@ -65,10 +68,29 @@ def weights(impact: Impact) -> dict[str, Weight]:
     return found
 
 
+def together(parts: Sequence[Weight]) -> Weight:
+    """Several features with one cause as one: costs and shares added, the errors of their intervals as independent."""
+    heaviest = max(parts, key=lambda weight: weight.share or 0.0)
+    known = [weight for weight in parts if weight.share is not None]
+    if len(known) < 2:
+        return heaviest
+    share = sum(weight.share or 0.0 for weight in known)
+    below = math.hypot(*((weight.share or 0.0) - (weight.low or 0.0) for weight in known))
+    above = math.hypot(*((weight.high or 0.0) - (weight.share or 0.0) for weight in known))
+    return replace(
+        heaviest,
+        cost=sum(weight.cost for weight in known),
+        share=min(1.0, share),
+        low=min(1.0, share - below),
+        high=min(1.0, share + above),
+        relative_cost=sum(weight.relative_cost for weight in known),
+    )
+
+
 def _weight(share: FeatureShare, attribution: Attribution) -> Weight:
     drop = attribution.observed
     relative = share.cost / abs(attribution.healthy_loss) if attribution.healthy_loss else 0.0
     if share.share is None or drop is None or drop <= 0:
-        return Weight(share.feature, share.mechanism, share.cost, None, None, None, relative)
+        return Weight(share.feature, share.mechanism, share.cost, None, None, None, relative, share.follows)
     part, low, high = (min(1.0, value / drop) for value in (share.cost, share.low, share.high))
-    return Weight(share.feature, share.mechanism, share.cost, part, low, high, relative)
+    return Weight(share.feature, share.mechanism, share.cost, part, low, high, relative, share.follows)

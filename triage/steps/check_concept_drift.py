@@ -3,8 +3,7 @@
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from triage.diagnosis.diagnose import SHARE
-from triage.diagnosis.scorecard import STRENGTH
+from triage.diagnosis.scorecard import SHARE, STRENGTH
 from triage.drift.concept.calibration import CalibrationShift, LabelChange, calibration_shift
 from triage.drift.concept.equal_inputs import ConceptShift, error_at_equal_inputs
 from triage.drift.concept.estimate import expected_loss
@@ -101,6 +100,8 @@ def _concept(
     if share is None or low is None or high is None:
         verdict, said = Verdict.REFUTES, "labelled rows are no worse than before"
     elif low > 0 and share >= 2 * LEAST_SHARE:
+        if shift.at_current is not None and shift.at_current[0] > 0:
+            share, low, high = (min(1.0, part / drop) for part in shift.at_current)
         verdict, said = Verdict.SUPPORTS, f"at equal inputs the outcome is worse: {share:.0%} of the drop"
     elif high < CLEAR_SHARE or (share < LEAST_SHARE and low < 0):
         verdict, said = Verdict.REFUTES, "at equal inputs the outcome is as it was"

@@ -13,7 +13,8 @@ from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdic
 from triage.reading import windows
 from triage.reading.analysis import HARMLESS_BY_ITSELF, impact, quality
 from triage.reading.features import features
-from triage.reading.weight import Weight, weights
+from triage.reading.parity import skewed
+from triage.reading.weight import Weight, together, weights
 from triage.step import Context, Findings, unmeasured
 
 about = CauseKind.DATA_QUALITY
@@ -42,8 +43,10 @@ def run(ctx: Context) -> Findings:
     except Unmeasurable as error:
         weighed, missing = {}, str(error)
     sources_of = features(ctx).sources
-    all_faults = (*report.faults, *_torn(report, weighed, sources_of))
-    groups = [(group, own) for group in by_source(all_faults, sources_of) if (own := _own(group, weighed))]
+    all_faults = (*report.faults, *_alone(report, weighed, sources_of))
+    served = skewed(ctx)
+    mine = [fault for fault in all_faults if fault.feature not in served]
+    groups = [(group, own) for group in by_source(mine, sources_of) if (own := _own(group, weighed))]
     found = [_evidence(ctx, group, faults, weighed, missing, sources) for group, faults in groups]
     guilty = [item for item in found if item.verdict is Verdict.SUPPORTS]
     if guilty:
@@ -58,6 +61,9 @@ def run(ctx: Context) -> Findings:
         )
     else:
         verdict, said = Verdict.REFUTES, f"no fault in {report.features_checked} features"
+    others = sorted({fault.feature for fault in all_faults if fault.feature in served})
+    if others:
+        said += f"; {', '.join(others[:5])} are as they should be in the pipeline: only what was served is wrong"
     whole = Evidence(
         id=WHOLE,
         step=ctx.step,
@@ -75,15 +81,24 @@ def run(ctx: Context) -> Findings:
     return Findings(evidence=(whole, *found), outputs={"faults": len(found)})
 
 
-def _torn(report: QualityReport, weighed: dict[str, Weight], sources: Mapping[str, str]) -> tuple[DataFault, ...]:
-    """Features that lost their dependence on the others and have no other fault: joined to the wrong rows."""
+_ALONE = {
+    Mechanism.BROKEN_DEPENDENCE: (
+        FaultKind.TORN,
+        "'{}' no longer goes with the other features, as if it were joined to the wrong rows",
+    ),
+    Mechanism.CORRUPTION: (FaultKind.DETACHED, "'{}' moved, and the features that usually go with it did not"),
+}
+
+
+def _alone(report: QualityReport, weighed: dict[str, Weight], sources: Mapping[str, str]) -> tuple[DataFault, ...]:
+    """Features that lost their ties to the others, or moved without them, and show no other fault."""
     known = {fault.feature for fault in report.faults}
-    said = "'{}' no longer goes with the other features, as if it were joined to the wrong rows"
-    return tuple(
-        DataFault(FaultKind.TORN, name, sources.get(name, ""), 1.0, 0.0, 1.0, said.format(name))
-        for name, weight in weighed.items()
-        if weight.mechanism is Mechanism.BROKEN_DEPENDENCE and name not in known
-    )
+    found = []
+    for name, weight in weighed.items():
+        if weight.mechanism in _ALONE and name not in known:
+            kind, said = _ALONE[weight.mechanism]
+            found.append(DataFault(kind, name, sources.get(name, ""), 1.0, 0.0, 1.0, said.format(name)))
+    return tuple(found)
 
 
 def _own(group: SourceFault, weighed: dict[str, Weight]) -> list[DataFault]:
@@ -106,7 +121,7 @@ def _evidence(
 ) -> Evidence:
     names = tuple(dict.fromkeys(fault.feature for fault in faults if fault.feature))
     known = [weighed[name] for name in names if name in weighed]
-    heaviest = max(known, key=lambda weight: weight.share or 0.0, default=None)
+    heaviest = together(known) if known else None
     said = "; ".join(fault.statement for fault in faults[:5]) + (
         f" and {len(faults) - 5} more" if len(faults) > 5 else ""
     )

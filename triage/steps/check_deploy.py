@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from triage.diagnosis.diagnose import SHARE
-from triage.diagnosis.scorecard import STRENGTH
+from triage.diagnosis.scorecard import SHARE, STRENGTH
 from triage.drift.concept.replay import ChampionReplay, Counterfactual, counterfactual, replay, which_version
 from triage.errors import TriageError, Unmeasurable
 from triage.incident import CauseKind, ChangeEvent, ChangeKind, Effect, Evidence, Measure, Source, Verdict
@@ -18,6 +17,7 @@ from triage.reading.analysis import blocks, model_loss, predictions
 from triage.reading.changes import Changes, changes
 from triage.reading.features import champion
 from triage.reading.labels import labels
+from triage.reading.usual import usual_version
 from triage.reading.weight import CLEAR_SHARE
 from triage.step import Context, Findings
 
@@ -55,6 +55,7 @@ def run(ctx: Context) -> Findings:
     if arrived:
         evidence = _new_version_evidence(ctx, version, arrived, measures, sources)
     elif not found.serves_the_champion:
+        measures = [*measures, *_cost_of_mismatch(ctx)]
         evidence = _evidence(ctx, Verdict.SUPPORTS, _mismatch(ctx, version, found), measures, sources)
     elif events:
         told = "; ".join(f"{event.statement} at {moment(event.at)}" for event in events[:3])
@@ -124,9 +125,8 @@ def _new_version_evidence(
         said = f"{said}; on the same rows the version before would have done no better"
         return _evidence(ctx, Verdict.REFUTES, said, measures, sources)
     if drop > 0:
-        share, low, high = (min(1.0, part / drop) for part in (gain.gain, gain.low, gain.high))
-        measures = [*measures, Measure(SHARE, share, "", low, high), Measure(STRENGTH, min(1.0, share / CLEAR_SHARE))]
-        said = f"{said}; on the same rows the version before loses {share:.0%} less of the drop"
+        measures = [*measures, *_shares(gain, drop)]
+        said = f"{said}; on the same rows the version before loses {min(1.0, gain.gain / drop):.0%} less of the drop"
     return _evidence(ctx, Verdict.SUPPORTS, said, measures, sources, subject)
 
 
@@ -135,18 +135,21 @@ def _units(ctx: Context, rows: pd.DataFrame) -> float:
 
 
 def _gain(ctx: Context, arrived: str) -> tuple[Counterfactual, float]:
-    """What the newest version before ``arrived`` saves on the incident's rows, and the drop, in loss per row."""
+    """What the version that served before ``arrived`` saves on the incident's rows, and the drop, in loss per row."""
     registry, name = ctx.ports.registry, ctx.model.registered_model
-    older = next((one for one in registry.versions(name) if _number(one.version) < _number(arrived)), None)
+    older = usual_version(ctx)
+    if older is None or older.version == arrived:
+        older = next((one for one in registry.versions(name) if _number(one.version) < _number(arrived)), None)
     if older is None:
         raise Unmeasurable("there is no version before it")
     healthy, current = windows.healthy(ctx), windows.current(ctx)
     before, now = labels(ctx, healthy), labels(ctx, current)
     loss = model_loss(ctx)
+    logged = pd.Series(predictions(ctx, current), index=current.rows.index)
     gain = counterfactual(
         current.rows,
         now.values,
-        registry.predictor(registry.version(name, arrived)).predict,
+        lambda rows: logged[rows.index].to_numpy(),
         registry.predictor(older).predict,
         loss,
         ctx.rng,
@@ -156,6 +159,21 @@ def _gain(ctx: Context, arrived: str) -> tuple[Counterfactual, float]:
         loss(before.values, predictions(ctx, healthy))
     )
     return gain, float(drop)
+
+
+def _cost_of_mismatch(ctx: Context) -> list[Measure]:
+    """The share of the drop that goes away where the registry's champion answers; nothing where that is not known."""
+    try:
+        gain, drop = _gain(ctx, "")
+    except TriageError as error:
+        ctx.progress(f"what the wrong model costs is not known: {error.message}")
+        return []
+    return _shares(gain, drop) if drop > 0 else []
+
+
+def _shares(gain: Counterfactual, drop: float) -> list[Measure]:
+    share, low, high = (min(1.0, part / drop) for part in (gain.gain, gain.low, gain.high))
+    return [Measure(SHARE, share, "", low, high), Measure(STRENGTH, min(1.0, max(0.0, share) / CLEAR_SHARE))]
 
 
 def _number(version: str) -> float:

@@ -10,7 +10,8 @@ from triage.drift.shift.compare import FeatureDrift, Movement
 from triage.errors import TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
-from triage.reading.analysis import broken, impact, movement, quality
+from triage.reading.analysis import broken, follows_classes, impact, movement, quality
+from triage.reading.parity import skewed
 from triage.reading.weight import Weight, weights
 from triage.step import Context, Findings, unmeasured
 
@@ -40,10 +41,12 @@ def run(ctx: Context) -> Findings:
         weighed, missing = weights(impact(ctx)), ""
     except Unmeasurable as error:
         weighed, missing = {}, str(error)
-    faulty = set(broken(quality(ctx).faults))
+    faulty = {*broken(quality(ctx).faults), *skewed(ctx)}
+    classes = follows_classes(ctx)
     candidates = [drift for drift in moved if drift.name not in faulty and _drifted(weighed.get(drift.name))]
     evidence = [
-        _evidence(ctx, drift, weighed.get(drift.name), missing, sources) for drift in candidates[: ctx.params.shown]
+        _evidence(ctx, drift, weighed.get(drift.name), missing, sources, classes)
+        for drift in candidates[: ctx.params.shown]
     ]
     lost = [drift for drift in drifts if drift.verdict is Movement.UNMEASURED]
     evidence += [_unmeasured(ctx, drift) for drift in lost[: ctx.params.shown]]
@@ -51,7 +54,7 @@ def run(ctx: Context) -> Findings:
     if fault is not None:
         evidence.append(_no_baseline(ctx, fault))
     return Findings(
-        evidence=(_whole(ctx, drifts, lost, moved, candidates, evidence, missing, sources), *evidence),
+        evidence=(_whole(ctx, drifts, lost, moved, candidates, evidence, missing, sources, classes), *evidence),
         outputs={"features": len(drifts), "moved": len(moved)},
     )
 
@@ -70,6 +73,7 @@ def _whole(
     evidence: list[Evidence],
     missing: str,
     sources: tuple[Source, ...],
+    classes: frozenset[str],
 ) -> Evidence:
     guilty = [item for item in evidence if item.verdict is Verdict.SUPPORTS]
     harmless = len(candidates) - len(guilty)
@@ -86,6 +90,8 @@ def _whole(
         statement = (
             f"{counted}; {', '.join(item.subject for item in guilty)} cost something, {harmless} changed nothing"
         )
+    elif classes:
+        verdict, statement = Verdict.REFUTES, f"{counted}, as the new shares of the classes alone would move them"
     else:
         verdict, statement = Verdict.REFUTES, f"{counted}, and none of them changes what the model gets right"
     return Evidence(
@@ -105,12 +111,21 @@ def _whole(
 
 
 def _evidence(
-    ctx: Context, drift: FeatureDrift, weight: Weight | None, missing: str, sources: tuple[Source, ...]
+    ctx: Context,
+    drift: FeatureDrift,
+    weight: Weight | None,
+    missing: str,
+    sources: tuple[Source, ...],
+    classes: frozenset[str],
 ) -> Evidence:
     described = f"{drift.name} moved: {drift.reason}" if drift.reason else f"{drift.name} moved"
-    if weight is None:
+    if drift.name in classes:
+        verdict, cost = Verdict.REFUTES, "as the new shares of the classes alone would move it"
+    elif weight is None:
         verdict = Verdict.INCONCLUSIVE
         cost = f"what it costs is not known: {missing}" if missing else "too small a change to replay"
+    elif weight.follows:
+        verdict, cost = Verdict.REFUTES, f"it moved along with {weight.follows}"
     elif weight.matters:
         verdict, cost = Verdict.SUPPORTS, f"replayed through the champion it explains {weight.share:.0%} of the drop"
     else:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.scorecard import STRENGTH
 from triage.drift.codes import as_floats
-from triage.drift.concept.labels import LabelFaultKind, label_faults
+from triage.drift.concept.labels import LabelFaultKind, LabelReport, label_faults
 from triage.incident import CauseKind, Effect, Evidence, Measure, Verdict
 from triage.reading import windows
 from triage.reading.analysis import predictions
@@ -15,8 +15,11 @@ from triage.step import Context, Findings, unmeasured
 
 about = CauseKind.LABEL_FAULT
 effect = Effect.READ
-AMBIGUOUS_STRENGTH = 0.4
-"""Flipped labels look like a changed concept: they speak, but not loudly."""
+AMBIGUOUS_STRENGTH, MIRRORED_STRENGTH = 0.4, 0.8
+"""Labels that run against the scores look like a changed concept: they speak, but not loudly. A world that turns over
+by more than half is rarer than a column that does."""
+MIRRORED = 0.5
+"""Of the ranking above chance that the scores had, what they must have below it."""
 
 
 class Params(BaseModel):
@@ -44,7 +47,6 @@ def run(ctx: Context) -> Findings:
         delays=_delays(before, served),
         current_delays=_delays(now, served_now)[due],
     )
-    certain = [fault for fault in report.faults if fault.kind not in (LabelFaultKind.FLIPPED, LabelFaultKind.UNRELATED)]
     if report.faults:
         verdict, said = Verdict.SUPPORTS, "; ".join(fault.statement for fault in report.faults)
     elif report.unmeasured:
@@ -65,13 +67,24 @@ def run(ctx: Context) -> Findings:
             Measure("healthy_coverage", report.healthy_coverage, "share of rows"),
             Measure("ranking", report.ranking, "AUC"),
             Measure("healthy_ranking", report.healthy_ranking, "AUC"),
-            Measure(STRENGTH, 1.0 if certain or not report.faults else AMBIGUOUS_STRENGTH),
+            Measure(STRENGTH, _strength(report)),
         ),
         sources=(before.source, now.source),
         window=ctx.incident.window,
         hint=_hint(ctx, verdict, ambiguous=report.ambiguous),
     )
     return Findings(evidence=(evidence,), outputs={"coverage": report.coverage})
+
+
+def _strength(report: LabelReport) -> float:
+    """How clearly the faults speak: in full, unless all that is known is that labels run against the scores."""
+    unclear = (LabelFaultKind.FLIPPED, LabelFaultKind.UNRELATED)
+    if not report.faults or any(fault.kind not in unclear for fault in report.faults):
+        return 1.0
+    flipped = [fault for fault in report.faults if fault.kind is LabelFaultKind.FLIPPED]
+    if any(0.5 - fault.current >= MIRRORED * (fault.healthy - 0.5) for fault in flipped):
+        return MIRRORED_STRENGTH
+    return AMBIGUOUS_STRENGTH
 
 
 def _hint(ctx: Context, verdict: Verdict, *, ambiguous: bool) -> str:

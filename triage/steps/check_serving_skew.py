@@ -4,18 +4,17 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from triage.diagnosis.diagnose import SHARE
-from triage.diagnosis.scorecard import STRENGTH
-from triage.drift.quality.skew import Skew, SourceParity, row_parity
+from triage.diagnosis.scorecard import SHARE, STRENGTH
+from triage.drift.quality.skew import Skew, SourceParity
 from triage.drift.resample import block_sums, difference
 from triage.errors import Refused, TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
-from triage.reading.analysis import blocks, model_loss, predictions
-from triage.reading.features import champion, features
+from triage.reading.analysis import blocks, impact, model_loss, predictions
 from triage.reading.labels import labels
-from triage.reading.reference import recomputed
-from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
+from triage.reading.parity import parity
+from triage.reading.usual import usual_version
+from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE, together, weights
 from triage.step import Context, Findings
 
 about = CauseKind.SERVING_SKEW
@@ -31,13 +30,9 @@ class Params(BaseModel):
 
 
 def run(ctx: Context) -> Findings:
-    current, wanted = windows.current(ctx), features(ctx)
-    reference, source = recomputed(ctx, current.rows, ctx.incident.window)
-    key = ctx.catalog.dataset(ctx.model.serving_log.dataset).key
-    assert key is not None  # `recomputed` has said so already
-    time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
-    found = row_parity(current.rows, reference, wanted.names, ctx.rng, on=[key], time=time, sources=wanted.sources)
-    sources = (current.source, source)
+    compared = parity(ctx)
+    found, reference, key = compared.found, compared.reference, compared.key
+    sources = (windows.current(ctx).source, compared.source)
     if not found.skewed:
         said = f"{found.matched} served rows agree with the recomputed ones in all of {len(found.features)} features"
         return Findings(evidence=(_whole(ctx, Verdict.REFUTES, said, found, sources),))
@@ -59,7 +54,7 @@ def _share(
 ) -> tuple[float, float, float] | None:
     """The share of the drop that goes away when ``names`` are put right; None where that can't be measured."""
     try:
-        healthy, current, version = windows.healthy(ctx), windows.current(ctx), champion(ctx)
+        healthy, current, version = windows.healthy(ctx), windows.current(ctx), usual_version(ctx)
         before, now = labels(ctx, healthy), labels(ctx, current)
         if version is None:
             return None
@@ -79,7 +74,26 @@ def _share(
         return None
     stretches = blocks(ctx, current)[known]
     cost, low, high, _ = difference(block_sums(could, stretches), block_sums(served, stretches), ctx.rng)
-    return min(1.0, cost / drop), min(1.0, low / drop), min(1.0, high / drop)
+    undone = tuple(part / drop for part in (cost, low, high))
+    injected = _injected(ctx, names)
+    if injected is not None:  # what it costs by itself and what it costs on top of all else: the Shapley mean
+        undone = tuple((one + other) / 2 for one, other in zip(undone, injected, strict=True))
+    return min(1.0, undone[0]), min(1.0, undone[1]), min(1.0, undone[2])
+
+
+def _injected(ctx: Context, names: tuple[str, ...]) -> tuple[float, float, float] | None:
+    """What the same features cost, injected into healthy rows; None where they were not all replayed."""
+    try:
+        weighed = weights(impact(ctx))
+    except TriageError:
+        return None
+    parts = [weighed[name] for name in names if name in weighed]
+    if len(parts) < len(names):
+        return None
+    whole = together(parts)
+    if whole.share is None or whole.low is None or whole.high is None:
+        return None
+    return whole.share, whole.low, whole.high
 
 
 def _evidence(

@@ -80,7 +80,7 @@ def test_two_faults_share_the_drop_as_their_single_costs_do():
 def test_a_shuffled_feature_costs_what_its_dependence_was_worth():
     current, labels = _world(6000, 1)
     current["strong"] = np.random.default_rng(5).permutation(current["strong"])
-    found = _run(current, labels, suspects=[], broken=["strong"])
+    found = _run(current, labels, suspects=[], broken={"strong": 1.0})
     assert found.features[0].mechanism is Mechanism.BROKEN_DEPENDENCE
     assert found.features[0].share == pytest.approx(1.0, abs=0.15)
 

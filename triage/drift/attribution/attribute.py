@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from triage.drift.attribution.game import Mechanism, Population, Predict, Replay, populations, scores
+from triage.drift.attribution.arbiter import population_moved
+from triage.drift.attribution.game import MAX_STRANGE, Mechanism, Population, Predict, Replay, populations, scores
+from triage.drift.attribution.leaders import follow
 from triage.drift.attribution.reweight import Switch
 from triage.drift.attribution.shapley import EXACT_PLAYERS, shapley
 from triage.drift.attribution.transport import carry, fit_transport, shuffle
-from triage.drift.attribution.undo import labelled, undo
-from triage.drift.codes import evenly
+from triage.drift.attribution.undo import Incident, labelled, undo
+from triage.drift.codes import encode, evenly
 from triage.drift.losses import Loss
 from triage.errors import Unmeasurable
 from triage.incident import Unmeasured
@@ -28,6 +30,8 @@ NEGLIGIBLE = 0.01
 BOOTSTRAPS = 400
 BOOTSTRAP_ROWS = 10_000
 """Of more rows the mean is as good as normal, and a bootstrap only costs memory."""
+TOGETHER = 0.8
+"""Of rows in which some feature of a source is null, those in which all are, for a source that is gone as a whole."""
 WIDER = 5  # times the budget's rows are scored to measure the drop itself
 
 
@@ -37,7 +41,8 @@ class FeatureShare:
 
     ``share`` is the cost as a fraction of the observed drop (None without one). ``alone`` is the cost of this change by
     itself. ``undone`` is how much the current rows' loss falls when only this feature is put back: None without labels
-    there, negative where what was lost can't be put back.
+    there, negative where what was lost can't be put back. ``follows`` names the feature that this one only moved along
+    with; its cost is then the leader's.
     """
 
     feature: str
@@ -50,6 +55,7 @@ class FeatureShare:
     alone: float
     undone: float | None
     switch: Switch
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ def attribute(
     loss: Loss,
     rng: np.random.Generator,
     *,
-    broken: Collection[str] = (),
+    broken: Mapping[str, float] | None = None,
     corrupted: Collection[str] = (),
     observed: float | None = None,
     current_labels: np.ndarray | None = None,
@@ -112,14 +118,14 @@ def attribute(
     budget: Budget | None = None,
 ) -> Attribution:
     """Split the drop among ``suspects`` (features whose marginals moved, most suspicious first) and ``broken``
-    (features that lost their dependence on the others).
+    (features that lost their dependence on the others, with the share of rows in which they did).
 
     ``labels`` (n,) belong to ``healthy``; NaN is unlabelled. ``features`` are the model's inputs, in both frames.
     ``corrupted`` names those known to be faulty, which are never taken for covariate drift. ``observed`` is the drop in
     loss per row; with ``current_labels`` it is measured here. Raises Unmeasurable when an input is missing, the model
     fails on healthy rows, or fewer than 100 of them have labels.
     """
-    budget, sources = budget or Budget(), sources or {}
+    budget, sources, broken = budget or Budget(), sources or {}, broken or {}
     started = budget.clock()
     unmeasured: list[Unmeasured] = []
     truth = np.asarray(labels, dtype=np.float64)
@@ -139,7 +145,12 @@ def attribute(
     base_loss = loss(truth, scores(predict, rows))
     seconds_each = max(budget.clock() - started, 1e-6)
     replay = Replay(predict, loss, rows, truth, base_loss)
+    incident = None
+    if current_labels is not None:
+        now = np.asarray(current_labels, dtype=np.float64)
+        incident = labelled(current[inputs], now, predict, loss, rng, WIDER * budget.rows)
     moved = populations(healthy, window, [name for name in features if name not in corrupted], names)
+    together = _null_together(window, names, sources, rng.random(len(rows)))
     mechanism: dict[str, Mechanism] = {}
     alone: dict[str, float] = {}
     for name in names:
@@ -147,15 +158,24 @@ def attribute(
             reason = f"the budget of {budget.seconds:g} s ran out before its change was replayed"
             unmeasured.append(Unmeasured(name, reason, "raise the budget or narrow the suspects"))
             continue
-        mechanism[name] = _mechanism(name, moved[name], broken, corrupted)
         try:
-            _prepare(replay, name, mechanism[name], moved[name], healthy[name], window[name], picked, rng)
+            injected = carry(replay.rows[name], fit_transport(healthy[name], window[name]), rng, together.get(name))
+            mechanism[name] = _mechanism(name, moved[name], broken, corrupted)
+            if mechanism[name] is Mechanism.BROKEN_DEPENDENCE:
+                injected = shuffle(injected, rng, broken[name])
+            elif name not in corrupted and not moved[name].switch.decided and incident is not None:
+                mechanism[name] = _by_labels(replay, name, moved[name], injected, picked, incident)
+            if mechanism[name] is Mechanism.COVARIATE_DRIFT:
+                replay.targets[name] = (moved[name].codes[picked], moved[name].target)
+            else:
+                replay.injected[name] = injected
             alone[name] = float((replay.worth([name]) - base_loss).mean())
         except Unmeasurable as error:
             unmeasured.append(Unmeasured(name, f"its change can't be replayed: {error.message}", error.hint))
+    follows = follow([name for name in alone if mechanism[name] is Mechanism.COVARIATE_DRIFT], moved)
 
     largest = max((abs(cost) for cost in alone.values()), default=0.0)
-    ranked = sorted(alone, key=lambda name: -abs(alone[name]))
+    ranked = sorted((name for name in alone if name not in follows), key=lambda name: -abs(alone[name]))
     left = budget.seconds - (budget.clock() - started)
     players = [name for name in ranked if abs(alone[name]) > NEGLIGIBLE * largest][:MAX_PLAYERS]
     fitting = _affordable(len(players), left / seconds_each)
@@ -173,8 +193,6 @@ def attribute(
 
     drop, undone = observed, dict[str, float]()
     if current_labels is not None:
-        now = np.asarray(current_labels, dtype=np.float64)
-        incident = labelled(current[inputs], now, predict, loss, rng, WIDER * budget.rows)
         if incident is None:
             unmeasured.append(
                 Unmeasured("undoing", "too few labels in the current window", "wait for labels to arrive")
@@ -197,11 +215,13 @@ def attribute(
     for name in alone:
         played = name in players
         contribution = per_player[players.index(name)] if played else replay.worth([name]) - base_loss
+        if name in follows:
+            contribution = np.zeros(len(rows))
         cost, low, high, share = _cost(contribution, resample, drop)
         found.append(
             FeatureShare(
                 name, sources.get(name, ""), mechanism[name], cost, low, high, share, alone[name],
-                undone.get(name), moved[name].switch,
+                undone.get(name), moved[name].switch, follows.get(name, ""),
             )
         )  # fmt: skip
     return Attribution(
@@ -234,27 +254,45 @@ def _check(healthy: pd.DataFrame, current: pd.DataFrame, features: Sequence[str]
         )
 
 
-def _mechanism(name: str, moved: Population, broken: Collection[str], corrupted: Collection[str]) -> Mechanism:
+def _mechanism(name: str, moved: Population, broken: Mapping[str, float], corrupted: Collection[str]) -> Mechanism:
     if name in broken:
         return Mechanism.BROKEN_DEPENDENCE
     return Mechanism.COVARIATE_DRIFT if moved.drifted and name not in corrupted else Mechanism.CORRUPTION
 
 
-def _prepare(
-    replay: Replay,
-    name: str,
-    mechanism: Mechanism,
-    moved: Population,
-    before: pd.Series,
-    now: pd.Series,
-    picked: np.ndarray,
-    rng: np.random.Generator,
-) -> None:
-    if mechanism is Mechanism.COVARIATE_DRIFT:
-        replay.targets[name] = (moved.codes[picked], moved.target)
-        return
-    column = carry(replay.rows[name], fit_transport(before, now), rng)
-    replay.injected[name] = shuffle(column, rng) if mechanism is Mechanism.BROKEN_DEPENDENCE else column
+def _by_labels(
+    replay: Replay, name: str, moved: Population, injected: pd.Series, picked: np.ndarray, incident: Incident
+) -> Mechanism:
+    """What the labels say where the other features say nothing; else what the values themselves look like."""
+    replay.injected[name] = injected
+    told = population_moved(
+        moved.codes[picked],
+        replay.base_loss,
+        encode(moved.coding, injected),
+        replay.worth([name]),
+        encode(moved.coding, incident.rows[name]),
+        incident.losses,
+    )
+    del replay.injected[name]
+    if told is None or moved.new_support >= MAX_STRANGE:
+        told = moved.drifted
+    return Mechanism.COVARIATE_DRIFT if told else Mechanism.CORRUPTION
+
+
+def _null_together(
+    window: pd.DataFrame, names: Sequence[str], sources: Mapping[str, str], chance: np.ndarray
+) -> dict[str, np.ndarray]:
+    """``chance`` (n,) for features of one source that are null in the same rows: their nulls are injected together."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        if sources.get(name) and window[name].isna().any():
+            groups.setdefault(sources[name], []).append(name)
+    found = {}
+    for members in groups.values():
+        null = window[members].isna()
+        if len(members) > 1 and null.all(axis=1).mean() > TOGETHER * null.any(axis=1).mean():
+            found.update(dict.fromkeys(members, chance))
+    return found
 
 
 def _affordable(players: int, evaluations: float) -> int:

@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from triage.drift.codes import as_floats, as_labels, evenly, is_number
 from triage.incident import Unmeasured
 
-Z_LIMIT, MIN_TIE, MAX_KEPT_OF_TIE, MAX_KEPT = 8.0, 0.2, 0.6, 0.6
+Z_LIMIT, MIN_TIE, MAX_KEPT_OF_TIE, MAX_KEPT = 6.0, 0.2, 0.8, 0.8
 MAX_KEPT_ONE_TIE = 0.1
 MIN_ROWS, MAX_ROWS, MAX_FEATURES = 100, 10_000, 400
 MIN_PARTS, MAX_PARTS, HEALTHY_MARGIN = 6, 12, 1.5
@@ -45,7 +45,7 @@ class BrokenFeature:
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """``broken`` in the order peeled. ``z_limit`` is what the typical tie had to exceed: 8, or more where ties vary in
+    """``broken`` in the order peeled. ``z_limit`` is what the typical tie had to exceed: 6, or more where ties vary in
     health."""
 
     broken: tuple[BrokenFeature, ...]
@@ -55,16 +55,22 @@ class Dependence:
 
 
 def broken_dependence(
-    baseline: pd.DataFrame, current: pd.DataFrame, features: Sequence[str], *, design_effect: float = 1.0
+    baseline: pd.DataFrame,
+    current: pd.DataFrame,
+    features: Sequence[str],
+    *,
+    design_effect: float = 1.0,
+    population: np.ndarray | None = None,
 ) -> Dependence:
     """Compare the rank correlations of ``features`` between both frames.
 
     Nulls count for neither feature of a pair. Categories are ranked by the baseline's mean rank of the number most tied
-    to them. ``design_effect`` divides the row counts where rows are clustered. At most 400 features and 10,000 evenly
-    spaced rows are read, so 2,000 features take bounded time; those left out are named as unmeasured. A tie of at
-    least 0.2 is broken when it lost 40% or more, with |z| beyond 8 and half more than ties vary between parts of the
-    baseline; a feature is named when it kept less than 60% of its dependence in all (10%, where only
-    one tie broke).
+    to them. ``design_effect`` divides the row counts where rows are clustered. ``population`` (n,) weighs the
+    baseline's rows into the current population: a tie must be weaker than among those, too. At most 400 features and
+    10,000 evenly spaced rows are read, so 2,000 features take bounded time; those left out are named as unmeasured. A
+    tie of at least 0.2 is broken when it lost 20% or more, with |z| beyond 6 and half more than ties vary between parts
+    of the baseline; a feature is named when it kept less than 80% of its dependence in all (10%, where only one tie
+    broke).
     """
     usable = [name for name in features if name in baseline and name in current]
     if min(len(baseline), len(current)) < MIN_ROWS or len(usable) < 2:
@@ -81,16 +87,22 @@ def broken_dependence(
     old, old_n = _spearman(before)
     new, new_n = _spearman(now)
     z = _fisher(old, new, old_n, new_n, design_effect)
+    lost = (np.abs(old) >= MIN_TIE) & (new * np.sign(old) < MAX_KEPT_OF_TIE * np.abs(old))
+    expected = old
+    if population is not None:
+        expected, expected_n = _in_population(before, evenly(pd.DataFrame({"w": population}), MAX_ROWS)["w"].to_numpy())
+        z_there = _fisher(expected, new, expected_n, new_n, design_effect)
+        z = np.where(np.abs(z_there) < np.abs(z), z_there, z)
+        lost &= (expected * np.sign(old) > 0) & (new * np.sign(old) < MAX_KEPT_OF_TIE * np.abs(expected))
     parts = int(np.clip(len(baseline) // len(current), MIN_PARTS, MAX_PARTS))
     limit = np.maximum(Z_LIMIT, HEALTHY_MARGIN * _healthy_extreme(before, parts, design_effect))
-    lost = (np.abs(old) >= MIN_TIE) & (new * np.sign(old) < MAX_KEPT_OF_TIE * np.abs(old))
     apart = (np.abs(z) > limit) & lost
     weight = np.where(apart, np.abs(z), 0.0)
     alive = np.ones(len(usable), dtype=bool)
     found = []
     while True:
         ties = apart & alive[:, None] & alive[None, :]
-        held = _kept(old, new, alive)
+        held = np.maximum(_kept(old, new, alive), _kept(np.nan_to_num(expected), new, alive))
         # One tie alone may break by the partner's fault or by season; it counts when nothing of the dependence is left.
         guilty = ties.any(axis=1) & (held < np.where(ties.sum(axis=1) > 1, MAX_KEPT, MAX_KEPT_ONE_TIE))
         if not guilty.any():
@@ -107,6 +119,15 @@ def broken_dependence(
         alive[worst] = False
     typical = float(np.median(limit[~np.eye(len(usable), dtype=bool)]))
     return Dependence(tuple(found), typical, len(usable), tuple(unmeasured))
+
+
+def _in_population(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rank correlations of rows resampled by ``weights`` (n,), and pair counts no larger than Kish's effective rows."""
+    chance = weights / weights.sum()
+    places = (np.arange(len(values)) + 0.5) / len(values)  # systematic resampling: every row by its share, no dice
+    drawn = np.minimum(np.searchsorted(np.cumsum(chance), places), len(values) - 1)
+    correlation, pairs = _spearman(values[drawn])
+    return correlation, np.minimum(pairs, 1 / float(np.square(chance).sum()))
 
 
 def _kept(old: np.ndarray, new: np.ndarray, alive: np.ndarray) -> np.ndarray:

@@ -87,6 +87,7 @@ class Population:
     code."""
 
     switch: Switch
+    coding: Coding
     codes: np.ndarray
     target: np.ndarray
     new_support: float
@@ -102,7 +103,7 @@ class Population:
 
 
 def populations(
-    healthy: pd.DataFrame, current: pd.DataFrame, witnesses: Sequence[str], suspects: Sequence[str], *, bins: int = 10
+    healthy: pd.DataFrame, current: pd.DataFrame, witnesses: Sequence[str], suspects: Sequence[str], *, bins: int = 20
 ) -> Mapping[str, Population]:
     """For each suspect, whether the other features moved along. ``witnesses`` are the trusted features that may
     tell."""
@@ -135,6 +136,11 @@ def populations(
             growth = float((now[name] == common).mean() - (before[name] == common).mean())
         full = codes if len(before) == len(healthy) else encode(coding, healthy[name])
         found[name] = Population(
-            told, full, new, fresh, coding.edges is not None and growth > 0.05 and before[name].nunique() > MANY_VALUES
+            told,
+            coding,
+            full,
+            new,
+            fresh,
+            coding.edges is not None and growth > 0.05 and before[name].nunique() > MANY_VALUES,
         )
     return found

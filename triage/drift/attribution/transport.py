@@ -45,11 +45,12 @@ def fit_transport(before: pd.Series, after: pd.Series) -> Marginal:
     return Marginal(name, *nulls, (), None, None, _moves(before, after))
 
 
-def carry(rows: pd.Series, change: Marginal, rng: np.random.Generator) -> pd.Series:
+def carry(rows: pd.Series, change: Marginal, rng: np.random.Generator, nulls: np.ndarray | None = None) -> pd.Series:
     """``rows`` with ``change`` applied; the same index, and the same dtype where the new values fit it.
 
-    Nulls are spread at random; a value that newly dominates takes its excess share at random; categories move with the
-    least mass transport (a renamed one as a whole); other numbers are mapped quantile to quantile, so that order holds.
+    Nulls are spread at random, where ``nulls`` (n,), uniform between 0 and 1, is smallest if it is given; a value that
+    newly dominates takes its excess share at random; categories move with the least mass transport (a renamed one as a
+    whole); other numbers are mapped quantile to quantile, so that order holds.
     """
     n = len(rows)
     missing = rows.isna().to_numpy()
@@ -66,7 +67,9 @@ def carry(rows: pd.Series, change: Marginal, rng: np.random.Generator) -> pd.Ser
                 values[at] = np.array(targets, dtype=object)[rng.choice(len(targets), size=len(at), p=odds)]
     if change.null_after > change.null_before:
         rise = (change.null_after - change.null_before) / max(1 - change.null_before, 1e-12)
-        values[~missing & (rng.random(n) < rise)] = np.nan if values.dtype != object else None
+        values[~missing & ((rng.random(n) if nulls is None else nulls) < rise)] = (
+            np.nan if values.dtype != object else None
+        )
     elif change.null_after < change.null_before and missing.any() and not missing.all():
         filled = missing & (rng.random(n) < 1 - change.null_after / change.null_before)
         values[filled] = rng.choice(values[~missing], size=int(filled.sum()))
@@ -88,9 +91,13 @@ def _as_before(values: np.ndarray, rows: pd.Series) -> pd.Series:
     return series.astype(rows.dtype)
 
 
-def shuffle(rows: pd.Series, rng: np.random.Generator) -> pd.Series:
-    """``rows`` in random order: the same marginal, without any dependence on labels or other features."""
-    return pd.Series(rows.array.take(rng.permutation(len(rows))), index=rows.index, name=rows.name)
+def shuffle(rows: pd.Series, rng: np.random.Generator, share: float = 1.0) -> pd.Series:
+    """``rows`` with a ``share`` of them, taken at random, in another order: the same marginal, and no dependence on
+    labels or other features in those."""
+    order = np.arange(len(rows))
+    moved = np.flatnonzero(rng.random(len(rows)) < share)
+    order[moved] = rng.permutation(moved)
+    return pd.Series(rows.array.take(order), index=rows.index, name=rows.name)
 
 
 def _numbers(

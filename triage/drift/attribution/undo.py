@@ -14,11 +14,15 @@ MIN_LABELLED = 50
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Labelled rows of the current window and what the model loses on them as they are."""
+    """Labelled rows of the current window (n) and what the model loses on each of them as they are (n,)."""
 
     rows: pd.DataFrame
     truth: np.ndarray
-    loss: float
+    losses: np.ndarray
+
+    @property
+    def loss(self) -> float:
+        return float(self.losses.mean())
 
 
 def labelled(
@@ -31,7 +35,7 @@ def labelled(
         return None
     known = np.sort(rng.permutation(known)[:most])
     rows, truth = current.iloc[known], labels[known]
-    return Incident(rows, truth, float(loss(truth, scores(predict, rows)).mean()))
+    return Incident(rows, truth, loss(truth, scores(predict, rows)))
 
 
 def undo(

@@ -24,6 +24,7 @@ MIN_ROWS, MIN_SHARED_ROWS = 100, 50
 MAX_ROWS, MAX_CELLS = 20_000, 1_500_000
 MAX_CLASSES = 200
 RUNS = 20
+MAX_RATIO, MOST_SEPARABLE = 20.0, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ class ConceptShift:
     """All in the loss's unit per row; the three parts add up to ``total``, current minus baseline loss.
 
     ``concept`` is the change at equal inputs, with its 95% block-bootstrap interval and z; ``inputs`` is what the
-    baseline's own loss changes on moving to the shared inputs and the current loss on moving from them.
+    baseline's own loss changes on moving to the shared inputs and the current loss on moving from them. ``at_current``
+    is the change at the *current* inputs, with its interval: the part of ``total`` that the inputs do not explain. It
+    needs the current inputs to be covered by the baseline (None where they are not).
     ``separability`` is the domain classifier's AUC (0.5: same inputs, 1: nothing shared); ``shared_baseline`` and
     ``shared_current`` are effective row counts on the shared inputs.
     """
@@ -47,6 +50,7 @@ class ConceptShift:
     shared_current: float
     n_baseline: int
     n_current: int
+    at_current: tuple[float, float, float] | None = None
 
     @property
     def changed(self) -> bool:
@@ -152,7 +156,24 @@ def error_at_equal_inputs(
         shared_current=rows_now,
         n_baseline=len(before),
         n_current=len(now),
+        at_current=_at_current(loss, loss_now, shared, blocks, blocks_now, rng),
     )
+
+
+def _at_current(
+    loss: np.ndarray,
+    loss_now: np.ndarray,
+    shared: Overlap,
+    blocks: np.ndarray | None,
+    blocks_now: np.ndarray | None,
+    rng: np.random.Generator,
+) -> tuple[float, float, float] | None:
+    """The current loss beside the baseline's, weighted to the current inputs (density ratio of the classifier)."""
+    weights = np.minimum(shared.baseline / np.maximum(1 - shared.baseline, 1e-6), MAX_RATIO)
+    if shared.separability > MOST_SEPARABLE or effective_rows(weights) < MIN_ROWS:
+        return None
+    change, low, high, _ = difference(block_sums(loss, blocks, weights), block_sums(loss_now, blocks_now), rng)
+    return change, low, high
 
 
 def _fold(rows: int, blocks: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:

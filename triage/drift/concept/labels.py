@@ -112,7 +112,9 @@ def _constant(y: np.ndarray, y_now: np.ndarray) -> LabelFault | None:
     """A run of one value, in order of time, that chance would not make and no healthy run comes near."""
     start, length = _longest_run(y_now)
     value = y_now[start]
-    usual = float((y == value).mean())
+    # Where the classes shifted, runs are longer: the other labels of the window say how much.
+    rest = np.delete(y_now, np.s_[start : start + length])
+    usual = max(float((y == value).mean()), float((rest == value).mean()) if len(rest) >= MIN_LABELS else 0.0)
     unlikely = length * np.log(max(usual, 1 / (len(y) + 1))) < np.log(CHANCE_OF_RUN / len(y_now))
     if usual == 1.0 or not unlikely or length < MIN_LABELS or length < RUN_FACTOR * _longest_run(y)[1]:
         return None

@@ -20,6 +20,7 @@ class FaultKind(StrEnum):
     NEW_CATEGORY = "new category"
     SWAPPED = "swapped columns"
     TORN = "wrong join"
+    DETACHED = "moved alone"
     DUPLICATES = "duplicated rows"
     MISSING_ROWS = "missing rows"
     LATE = "late rows"

@@ -87,7 +87,7 @@ def _ks(before: pd.Series, now: pd.Series) -> float:
 def _score_change(customer: Customer, before: pd.DataFrame, now: pd.DataFrame) -> dict[str, float]:
     """Mean change of the score, in its standard deviations, when one feature's incident values are put into healthy
     rows: what a change of mean |SHAP| measures, at a fraction of its price."""
-    size = min(len(before), len(now), 1_500)
+    size = min(len(before), len(now), 1_000)
     rows, usual = before.iloc[:size], customer.predict(before.iloc[:size])
     spread = max(float(usual.std()), 1e-9)
 

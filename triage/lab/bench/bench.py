@@ -1,28 +1,29 @@
 """The benchmark as a whole: which cases, diagnosed, and what of it is reported."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from triage.diagnosis.scorecard import Scorecard, shipped
 from triage.lab.bench import tables
 from triage.lab.bench.case import recipes
+from triage.lab.bench.fit import kept_cards, left_out
 from triage.lab.bench.run import Result, run_all
-from triage.lab.bench.scores import Scores, by, confusion, first_kind, reliability, right, score, score_baseline
+from triage.lab.bench.saved import load, weighed_again
+from triage.lab.bench.scores import by, confusion, first_kind, reliability, right, score, score_baseline
 
 EVALUATION_SEED = 20
+FIT_SEED = 21
 QUICK_ROUNDS, FULL_ROUNDS = 3, 20
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``datasets`` are those that were at hand."""
+    """``datasets`` are those that were at hand, ``results`` as the shipped scorecard weighs them."""
 
     datasets: tuple[str, ...]
     results: tuple[Result, ...]
-
-    @property
-    def scores(self) -> Scores:
-        return score(self.results)
 
 
 def run_bench(*, quick: bool, jobs: int, progress: Callable[[str], None], seed: int = EVALUATION_SEED) -> Outcome:
@@ -32,13 +33,26 @@ def run_bench(*, quick: bool, jobs: int, progress: Callable[[str], None], seed: 
     return Outcome(datasets, tuple(run_all(wanted, progress, jobs=jobs)))
 
 
-def document(outcome: Outcome) -> dict[str, Any]:
-    """Everything as JSON values: what `triage bench --json` prints."""
-    results = outcome.results
+def read_bench(path: Path) -> Outcome:
+    """The results kept in ``path``, weighed by the scorecard of today."""
+    results = tuple(weighed_again(one, shipped()) for one in load(path))
+    return Outcome(tuple(sorted({one.dataset for one in results})), results)
+
+
+def document(outcome: Outcome, cards: Mapping[str, Scorecard] | None = None) -> dict[str, Any]:
+    """Everything as JSON values: what `triage bench --json` prints.
+
+    ``scores`` are of cards that have not seen the case's data set, where there is such a card; ``shipped_card`` are of
+    the one that comes with the product, which was fitted on other incidents of the same data sets.
+    """
+    cards = kept_cards() if cards is None else cards
+    results = left_out(outcome.results, cards)
     return {
         "datasets": list(outcome.datasets),
         "cases": len(results),
-        "scores": asdict(outcome.scores),
+        "left_out": sorted({one.dataset for one in results} & set(cards)),
+        "scores": asdict(score(results)),
+        "shipped_card": asdict(score(outcome.results)),
         "baselines": {name: score_baseline(results, name) for name in _baselines(results)},
         "confusion": confusion(results),
         "reliability": reliability(results),

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from triage.incident import CauseKind
-from triage.lab.bench.customer import MODELS, customer
+from triage.lab.bench.customer import customer
+from triage.lab.bench.model import MODELS
 from triage.lab.bench.plant import PLANTS, Planted, decoy
 from triage.lab.bench.situation import HEALTHY, INCIDENT, Situation, drawn
 
@@ -28,7 +29,7 @@ FAMILIES = (*PLANTS, HEALTHY_FAMILY, HARMLESS_FAMILY, *PAIRS)
 ON_LABELS = ("population", "prior", "concept", "outage", "label_fault", "hidden", "healthy", "population+concept")
 """Families that are also planted where the KPI is the mean label itself."""
 ATTEMPTS = 12
-LEAST_RELATIVE_DROP, LEAST_STANDARD_ERRORS = 0.08, 6.0
+LEAST_RELATIVE_DROP, LEAST_STANDARD_ERRORS, LEAST_PART = 0.08, 6.0, 0.15
 
 
 class Recipe(NamedTuple):
@@ -95,31 +96,44 @@ def make(recipe: Recipe) -> Case | None:
             now = decoy(now, rng)
         if recipe.family in (HEALTHY_FAMILY, HARMLESS_FAMILY):
             return Case(recipe, healthy, now, (), with_reference)
-        planted = _plant(now, recipe.family.split("+"), rng, severity, healthy)
+        planted = _plant(now, recipe, attempt, severity, healthy)
         if planted is not None:
             return Case(recipe, healthy, planted[0], planted[1], with_reference)
     return None
 
 
 def _plant(
-    now: Situation, families: list[str], rng: np.random.Generator, severity: float, healthy: Situation
+    now: Situation, recipe: Recipe, attempt: int, severity: float, healthy: Situation
 ) -> tuple[Situation, tuple[Truth, ...]] | None:
-    """Plant one after the other; each one's cost is what the KPI loses on planting it. None unless the KPI falls."""
+    """Plant the causes of the family, one after the other. None unless the KPI falls, and each is felt.
+
+    Of two, each one's cost is its Shapley value: the mean of what it costs by itself, and on top of the other.
+    """
+    rng = np.random.default_rng([recipe.seed, attempt, 0])
     span = INCIDENT.length.total_seconds()
     onset = INCIDENT.start.timestamp() + (float(rng.uniform(0, 0.25)) * span if rng.random() < 0.5 else 0.0)
-    found: list[tuple[Planted, float]] = []
-    for family in sorted(families, key=list(PLANTS).index):
-        planted = PLANTS[family](now, rng, severity, onset)
-        if planted is None:
+
+    def plant(family: str, into: Situation) -> Planted | None:
+        dice = np.random.default_rng([recipe.seed, attempt, 1 + list(PLANTS).index(family)])
+        return PLANTS[family](into, dice, severity, onset)
+
+    base, found, costs = now, list[Planted](), list[float]()
+    for family in sorted(recipe.family.split("+"), key=list(PLANTS).index):
+        planted, alone = plant(family, now), plant(family, base)
+        if planted is None or alone is None:
             return None
-        found.append((planted, planted.situation.level - now.level))
+        found.append(planted)
+        costs.append(alone.situation.level - base.level)
         now = planted.situation
-    drop = now.level - healthy.level
+    drop, total = now.level - healthy.level, now.level - base.level
+    if len(costs) == 2:
+        costs = [(cost + total - other) / 2 for cost, other in (costs, costs[::-1])]
     spread = float(np.nanstd(healthy.badness)) / np.sqrt(max(np.isfinite(now.badness).sum(), 1))
     enough = max(LEAST_STANDARD_ERRORS * spread, LEAST_RELATIVE_DROP * abs(healthy.level))
-    total = sum(cost for _, cost in found)
-    if drop < enough or any(cost < 0.15 * total for _, cost in found):
+    if drop < enough or any(cost < LEAST_PART * total for cost in costs):
         return None
     at = datetime.fromtimestamp(onset, tz=UTC)
-    truths = [Truth(one.kind, one.fault, one.subjects, cost / total, at) for one, cost in found]
+    truths = [
+        Truth(one.kind, one.fault, one.subjects, cost / total, at) for one, cost in zip(found, costs, strict=True)
+    ]
     return now, tuple(sorted(truths, key=lambda truth: -truth.share))

@@ -18,6 +18,9 @@ NEARLY_EQUAL = 0.15
 CALIBRATION_BINS = 10
 NOTHING = "nothing"
 
+OF_FEATURES = (CauseKind.DATA_QUALITY, CauseKind.SERVING_SKEW, CauseKind.FEATURE_DRIFT)
+"""Kinds whose subject is a feature or its source: who is first among these is what hit@1 asks."""
+
 REMEDIES = {
     CauseKind.INFRASTRUCTURE: "mend_upstream",
     CauseKind.DATA_QUALITY: "mend_upstream",
@@ -83,7 +86,7 @@ def score(results: Sequence[Result]) -> Scores:
     """The figures of ``results``."""
     planted = [one for one in results if one.truths]
     clean = [one for one in results if not one.truths]
-    subjects = [one for one in planted if any(truth.subjects for truth in accepted(one.truths))]
+    subjects = [one for one in planted if _with_feature(one)]
     forecasts = [(confidence, right(one)) for one in planted if (confidence := _confidence(one)) is not None]
     errors = [error for one in planted if (error := _share_error(one)) is not None]
     onsets = [abs((one.onset - one.truths[0].onset).total_seconds()) / 3600 for one in planted if one.onset is not None]
@@ -108,7 +111,7 @@ def score_baseline(results: Sequence[Result], name: str) -> dict[str, float | No
     """The same figures, as far as a baseline has them: its first feature moved, so it says drift."""
     planted = [one for one in results if one.truths and name in one.baselines]
     clean = [one for one in results if not one.truths and name in one.baselines]
-    named = [one for one in planted if any(truth.subjects for truth in accepted(one.truths))]
+    named = [one for one in planted if _with_feature(one)]
 
     def kind(one: Result) -> CauseKind:
         return CauseKind.FEATURE_DRIFT if one.baselines[name].alarm else CauseKind.UNKNOWN
@@ -174,10 +177,14 @@ def _confidence(result: Result) -> float | None:
     return min(1.0, float(ranked_kinds(result.diagnosis.causes)[0][1]))
 
 
+def _with_feature(result: Result) -> bool:
+    return any(truth.subjects for truth in accepted(result.truths))
+
+
 def _hit(result: Result, places: int) -> bool:
     wanted = {subject for truth in accepted(result.truths) for subject in truth.subjects}
     causes = result.diagnosis.causes if result.diagnosis else ()
-    named = [cause.subject for cause in causes if cause.subject]
+    named = [cause.subject for cause in causes if cause.subject and cause.kind in OF_FEATURES]
     return bool(wanted & set(named[:places]))
 
 
