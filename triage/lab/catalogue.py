@@ -6,17 +6,19 @@ from typing import Any
 
 import yaml
 
+from triage.catalog import EnvoyRouting
 from triage.lab.worlds.catalogued import write_catalog
 
-_SERVER = '{job="recommender",instance="champion"}'
+_SERVER = '{job="recommender"}'
 _LATENCY = f"sum by (le) (rate(inference_latency_seconds_bucket{_SERVER}[5m]))"
 _REQUESTS = f"sum(rate(inference_requests_total{_SERVER}[5m]))"
-_FAILED = 'sum(rate(inference_requests_total{job="recommender",instance="champion",code=~"5.."}[5m]))'
+_FAILED = 'sum(rate(inference_requests_total{job="recommender",code=~"5.."}[5m]))'
 KPI_QUERY = "sum(rate(conversions_total[5m])) / sum(rate(impressions_total[5m]))"
 
 
-def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta) -> None:
-    """Write the catalogue: data and registry in the lab's folder, metrics from ``prometheus_url``.
+def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta, routing: EnvoyRouting | None) -> None:
+    """Write the catalogue: data and registry in the lab's folder, metrics from ``prometheus_url``, requests by
+    ``routing`` where there is a router.
 
     An incident in the lab is a quarter of an hour, so that one can be made, found and mended over a coffee.
     """
@@ -31,16 +33,70 @@ def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta) 
         "pipeline": {**document["datasets"]["impressions"], "path": "data/reference", "version": "live"},
         "training": {**training, "path": f"world/{training['path']}"},
     }
+    if routing is not None:
+        document["datasets"]["shadow"] = {
+            **document["datasets"]["impressions"],
+            "path": "data/shadow",
+        }
+        model["router"] = routing.model_dump(mode="json", include={"kind", "folder", "admin", "servers"})
+        model["release"] = _release()
     model["kpi"] |= {"query": KPI_QUERY, "step": "1m"}
     model["service_levels"] = _service_levels()
     model["changes"] = [
         f"max by (version) (model_version_info{_SERVER})",
-        'sum(changes(container_restarts_total{container="champion"}[5m]))',
+        "sum(changes(container_restarts_total[5m]))",
     ]
     model["labels"]["delay"] = f"{label_delay / timedelta(seconds=1):.0f}s"
     model["reference"] = {"dataset": "pipeline"}
     model["windows"] = {"incident": "15m", "healthy": "13d", "gap": "1h"}
     write_catalog(path, "A shop's recommender on call, in a lab of real servers.", document)
+
+
+def _release() -> dict[str, Any]:
+    """A release in minutes. The lab's margins are wide: it has a few requests a second, not thousands."""
+
+    def by_version(metric: str, more: str = "") -> str:
+        return f'sum(increase({metric}{{version="$version"{more}}}[$interval]))'
+
+    answered = by_version("inference_latency_seconds_count")
+    in_time = by_version("inference_latency_seconds_bucket", ',le="0.25"')
+    return {
+        "stages": [0.1, 0.5],
+        "interval": "15s",
+        "lag": "5s",
+        "min_intervals": 2,
+        "horizon": 60,
+        "hold": "10m",
+        "guardrails": [
+            {
+                "name": "errors",
+                "total": by_version("inference_requests_total"),
+                "events": by_version("inference_requests_total", ',code=~"5.."'),
+                "margin": 0.1,
+                "min_requests": 30,
+            },
+            {
+                "name": "slow",
+                "total": answered,
+                "events": f"{answered} - {in_time}",
+                "margin": 0.15,
+                "min_requests": 30,
+                "needed": False,
+            },
+            {
+                "name": "conversion",
+                "total": by_version("impressions_total"),
+                "events": by_version("conversions_total"),
+                "direction": "higher_is_better",
+                "margin": 0.05,
+                "min_requests": 200,
+            },
+        ],
+        "labels": {"margin": 0.15, "min_rows": 300},
+        "shadow": {"dataset": "shadow", "min_rows": 500, "longest": "3m"},
+        "answer_changes_outcome": True,
+        "recovery": {"deadline": "10m", "settle": "30s", "min_points": 3},
+    }
 
 
 def _service_levels() -> list[dict[str, Any]]:
@@ -59,7 +115,7 @@ def _service_levels() -> list[dict[str, Any]]:
         level(
             "restarts",
             "restarts",
-            'sum(changes(container_restarts_total{container="champion"}[5m]))',
+            "sum(changes(container_restarts_total[5m]))",
             down,
             0.0,
             "restarts",

@@ -8,22 +8,23 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter as Counts
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prometheus_client import Counter, Gauge, start_http_server
 
 from triage.lab.folder import LabFolder, read_json
+from triage.lab.load import NOBODY
 from triage.lab.parquet_log import live_files, written_at
 from triage.lab.switches import Watch
 
 _EVERY_SECONDS = 1.0
 _REFRESH_SECONDS = 60.0
 
-_impressions = Counter("impressions", "Offers shown, once their label is due")
-_conversions = Counter("conversions", "Offers that converted, once their label arrived")
+_impressions = Counter("impressions", "Offers shown, once their label is due", ["version"])
+_conversions = Counter("conversions", "Offers that converted, once their label arrived", ["version"])
 _labels = Counter("labels", "Labels that arrived")
 _restarts = Counter("container_restarts", "Restarts of each server", ["container"])
 _fresh = Gauge("feature_store_last_success_timestamp_seconds", "Last refresh of the features", ["store"])
@@ -43,14 +44,29 @@ class Counted:
                 self._count(path)
 
 
-def count_shown(path: Path) -> None:
-    _impressions.inc(pq.read_metadata(path).num_rows)
+class Offers:
+    """What was shown and what converted, by the version that answered; "none" where none did."""
 
+    def __init__(self) -> None:
+        self._version_of: dict[int, str] = {}
 
-def count_labels(path: Path) -> None:
-    converted = pq.read_table(path, columns=["converted"]).column("converted")
-    _labels.inc(len(converted))
-    _conversions.inc(pc.sum(converted).as_py() or 0)
+    def remember(self, path: Path) -> None:
+        keys, versions = pq.read_table(path).columns
+        self._version_of.update(zip(keys.to_pylist(), versions.to_pylist(), strict=True))
+
+    def count_shown(self, path: Path) -> None:
+        for version, count in Counts(pq.read_table(path, columns=["version"]).column(0).to_pylist()).items():
+            _impressions.labels(version).inc(count)
+            _conversions.labels(version)
+
+    def count_labels(self, path: Path) -> None:
+        """Each label comes once, and after its offer was shown."""
+        table = pq.read_table(path)
+        _labels.inc(len(table))
+        for key, converted in zip(table.column(0).to_pylist(), table.column("converted").to_pylist(), strict=True):
+            version = self._version_of.pop(key, NOBODY)
+            if converted:
+                _conversions.labels(version).inc()
 
 
 class Restarts:
@@ -72,9 +88,11 @@ def main(arguments: list[str]) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    offers = Offers()
     watched = (
-        Counted(folder.data / "shown", count_shown, label_delay_seconds),
-        Counted(folder.data / "conversions", count_labels),
+        Counted(folder.data / "shown", offers.remember),
+        Counted(folder.data / "shown", offers.count_shown, label_delay_seconds),
+        Counted(folder.data / "conversions", offers.count_labels),
         Restarts(folder),
     )
     watch = Watch(folder)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from triage.lab.backfill import History
+from triage.lab.envoy import GROUPS
 from triage.lab.load import LoadSettings
 from triage.lab.model_server import (
     FETCH_MEDIAN_SECONDS,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DAYS = 14
-CONTAINERS = ("champion", "challenger")
+CONTAINERS = GROUPS
 _STEP_SECONDS = 60.0
 
 
@@ -74,11 +75,20 @@ def move_logs(world: Path, data: Path, load: LoadSettings, moved_by: timedelta, 
     return Moved(len(kept), rate, str(kept["model_version"][-1]))
 
 
+def empty_copy(log: Path, folder: Path) -> None:
+    """A dataset in ``folder`` with the columns of ``log`` and no row yet."""
+    import pyarrow.parquet as pq
+
+    folder.mkdir()
+    first = min(log.glob("day=*/*.parquet"))
+    pq.write_table(pq.read_schema(first).empty_table(), folder / "part-0.parquet")
+
+
 def metrics(moved: Moved, load: LoadSettings, now: datetime, rng: np.random.Generator) -> Iterator[History]:
     """The series that the lab's servers would have exposed in the `DAYS` before ``now``."""
     end = math.floor(now.timestamp() / _STEP_SECONDS) * _STEP_SECONDS
     times = np.arange(end - DAYS * 86_400 - 3_600, end + 1, _STEP_SECONDS)
-    server = {"job": "recommender", "instance": "champion"}
+    server = {"job": "recommender", "instance": GROUPS[0]}
     shop = {"job": "shop", "instance": "shop"}
 
     requests = rng.poisson(load.requests_per_second * _STEP_SECONDS * traffic(times))
@@ -110,7 +120,7 @@ def metrics(moved: Moved, load: LoadSettings, now: datetime, rng: np.random.Gene
     yield History(
         "feature_store_last_success_timestamp_seconds", refreshed, times, times - rng.uniform(0, 60, len(times))
     )
-    for one in (server, {**server, "instance": "challenger"}, shop):
+    for one in (server, {**server, "instance": GROUPS[1]}, shop):
         yield History("up", one, times, np.ones(len(times)))
     for container in CONTAINERS:
         yield History("container_restarts_total", {**shop, "container": container}, times, np.zeros(len(times)))

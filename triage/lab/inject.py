@@ -8,7 +8,7 @@ from typing import Any
 
 from triage.errors import NotFound, UsageError, near
 from triage.incident import CauseKind
-from triage.lab import switches
+from triage.lab import envoy, switches
 from triage.lab.folder import LabFolder
 from triage.lab.stack import LabStatus, running
 
@@ -50,7 +50,7 @@ FAULTS: Mapping[str, Fault] = {
             CauseKind.INFRASTRUCTURE,
             "latency_p99 within a minute; InferenceSlow fires",
             seconds=0.4,
-            slot="champion",
+            slot="",
         ),
         _fault(
             "errors",
@@ -58,7 +58,7 @@ FAULTS: Mapping[str, Fault] = {
             CauseKind.INFRASTRUCTURE,
             "error_ratio within a minute; InferenceErrors fires",
             severity=0.2,
-            slot="champion",
+            slot="",
         ),
         _fault(
             "crash_loop",
@@ -66,7 +66,7 @@ FAULTS: Mapping[str, Fault] = {
             CauseKind.INFRASTRUCTURE,
             "up, restarts and throughput; InferenceAbsent fires",
             seconds=3.0,
-            slot="champion",
+            slot="",
         ),
         _fault(
             "feature_store_outage",
@@ -177,13 +177,22 @@ def inject(folder: Path, name: str, **settings: Any) -> Injected:
         raise UsageError(f"{name}: a severity of {chosen['severity']:g} is no share", hint="give a number from 0 to 1")
     if "feature" in settings:
         _check_feature(lab, name, chosen)
+    if "slot" in chosen:
+        chosen["slot"] = _slot(lab, name, chosen["slot"])
     if name == "bad_model_version":
         from triage.lab.bad_version import deploy_bad_version
 
         already = next((one for one in found.faults if one.name == name), None)
-        chosen = dict(already.settings) if already else deploy_bad_version(lab, found.url("champion"))
+        chosen = dict(already.settings) if already else deploy_bad_version(lab, found.url(envoy.live(lab)))
     on = switches.switch_on(lab, name, chosen)
     return Injected(fault, on.since, on.settings)
+
+
+def _slot(lab: LabFolder, fault: str, wanted: str) -> str:
+    """The group of servers called ``wanted``, by default the one that the champion's users reach. Raises UsageError."""
+    if wanted and wanted not in envoy.GROUPS:
+        raise UsageError(f"{fault}: there is no slot {wanted!r}", hint=f"there are: {', '.join(envoy.GROUPS)}")
+    return wanted or envoy.live(lab)
 
 
 def _like(fault: str, key: str, usual: Any, value: Any) -> Any:
@@ -221,7 +230,7 @@ def clear(folder: Path, name: str | None = None) -> tuple[str, ...]:
         if one.name == "bad_model_version":
             from triage.lab.bad_version import withdraw_bad_version
 
-            withdraw_bad_version(lab, found.url("champion"), one.settings)
+            withdraw_bad_version(lab, found.url(envoy.live(lab)), one.settings)
         switches.switch_off(lab, one.name)
     return tuple(one.name for one in off)
 

@@ -25,6 +25,8 @@ from triage.lab.visitors import Batch, Visitors, read_pools
 from triage.lab.worlds.story_rows import traffic
 
 SETTINGS = "load.json"
+NOBODY = "none"
+"""What stands for the version where the model did not answer."""
 _TICK_SECONDS = 0.5
 _FLUSH_SECONDS = 3.0
 _MOST_IN_FLIGHT = 64
@@ -131,21 +133,25 @@ class Load:
                 self._settings.url, content=f'{{"rows":{body}}}', headers={"Content-Type": "application/json"}
             )
             scores = np.array(answer.json()["scores"]) if answer.status_code == 200 else None
+            version = answer.headers.get("x-served-version", NOBODY)
         except (httpx.HTTPError, ValueError, KeyError):
-            scores = None
+            scores, version = None, NOBODY
         finally:
             self._in_flight -= 1
         shown = Batch(batch.features.iloc[rows], batch.champion_scores[rows], batch.converted[rows])
-        self._show(shown, keys, scores, time.monotonic() - began)
+        self._show(shown, keys, scores, version, time.monotonic() - began)
 
-    def _show(self, shown: Batch, keys: np.ndarray, scores: np.ndarray | None, waited_seconds: float) -> None:
+    def _show(
+        self, shown: Batch, keys: np.ndarray, scores: np.ndarray | None, version: str, waited_seconds: float
+    ) -> None:
         on = self._watch.all()
         converted = self._visitors.decide(shown, scores, waited_seconds)
         converted = settle(shown.features, converted, on, self._rng)
         due = time.time() + label_delay_seconds(on, self._settings.label_delay_seconds)
         table = pa.table({self._settings.key: pa.array(keys, pa.int64()), "converted": pa.array(converted)})
         self._due.append((due, table))
-        self._shown.add(table.select([self._settings.key]))
+        by = pa.array([version] * len(keys))
+        self._shown.add(table.select([self._settings.key]).append_column("version", by))
 
     def _publish_labels(self) -> None:
         now = time.time()

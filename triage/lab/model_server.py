@@ -1,8 +1,9 @@
 """A model server: one version from the registry, its features and answers logged, its metrics exposed.
 
-``python -m triage.lab.model_server FOLDER SLOT PORT`` serves the version that the slot's alias points at when it
-starts (`Settings` in ``run/model_server.json``). Moving the alias changes nothing by itself: ``POST /reload`` with an
-explicit version does, and ``GET /version`` says what is really served.
+``python -m triage.lab.model_server FOLDER GROUP PORT`` serves the version that the committed rollout spec gives its
+group when it starts, the registry's champion where there is no router (`Settings` in ``run/model_server.json``). Moving
+an alias changes nothing by itself: ``POST /reload`` with an explicit version does, and ``GET /version`` says what is
+really served. Requests that Envoy mirrors are logged in ``data/shadow`` and counted apart from those of users.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from triage.lab.envoy import version_for
 from triage.lab.folder import LabFolder, read_json
 from triage.lab.parquet_log import ParquetLog
 from triage.lab.switches import Watch
@@ -41,17 +43,17 @@ SCORING_SHAPE = 16.0
 """Scoring is held back to a gamma's draw, above what it costs: so its pace is the history's on any machine that is not
 starved."""
 _FLUSH_SECONDS = 3.0
+_SERVES_SECONDS = 15.0
 _MEMORY_LIMIT_BYTES = 1024 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What every server of the lab is told. ``aliases`` maps each slot to the aliases it would serve, best first;
-    ``fallbacks`` maps the feature store's columns to their defaults."""
+    """What every server of the lab is told. ``fallbacks`` maps the feature store's columns to their defaults."""
 
     registry_uri: str
     model: str
-    aliases: Mapping[str, Sequence[str]]
+    alias: str
     key: str
     time: str
     fallbacks: Mapping[str, Any]
@@ -72,11 +74,12 @@ class Served:
         return answer[:, 1] if answer.ndim == 2 else answer
 
 
-_requests = Counter("inference_requests", "Requests by HTTP status", ["code"])
-_latency = Histogram("inference_latency_seconds", "Time to answer", buckets=LATENCY_BUCKETS)
+_requests = Counter("inference_requests", "Users' requests by HTTP status", ["code", "version"])
+_latency = Histogram("inference_latency_seconds", "Time to answer a user", ["version"], buckets=LATENCY_BUCKETS)
+_mirrored = Counter("shadow_requests", "Mirrored requests by HTTP status", ["code", "version"])
 _in_flight = Gauge("inference_queue_depth", "Requests that are being answered")
 _predictions = Counter("predictions", "Rows scored", ["version"])
-_served = Gauge("model_version_info", "1 for the version that is served, 0 for those before", ["model", "version"])
+_served = Gauge("model_version_info", "1 while the version answers users, 0 after", ["model", "version"])
 _fallbacks = Counter("feature_store_fallbacks", "Rows that were scored on defaults")
 _limit = Gauge("container_memory_limit_bytes", "Memory this server may take")
 
@@ -98,16 +101,6 @@ def load(settings: Settings, wanted: str) -> Served:
     return Served(str(found.version), found.run_id or "", columns, model, datetime.now(UTC))
 
 
-def load_first(settings: Settings, aliases: Sequence[str]) -> Served:
-    """The version of the first alias that exists. Raises MLflow's exception when none does."""
-    from mlflow.exceptions import MlflowException
-
-    for alias in aliases[:-1]:
-        with contextlib.suppress(MlflowException):
-            return load(settings, f"@{alias}")
-    return load(settings, f"@{aliases[-1]}")
-
-
 class Server:
     def __init__(self, folder: LabFolder, slot: str, settings: Settings, served: Served) -> None:
         self._slot = slot
@@ -115,11 +108,11 @@ class Server:
         self._served = served
         self._watch = Watch(folder)
         self._log = ParquetLog(folder.data / "impressions", slot, _FLUSH_SECONDS)
+        self._shadow_log = ParquetLog(folder.data / "shadow", slot, _FLUSH_SECONDS)
+        self._answered_users: dict[str, float] = {}
         self._rng = np.random.default_rng()
         self._started = time.monotonic()
-        _served.labels(settings.model, served.version).set(1)
-        for code in ("200", "500"):  # a ratio needs both from the start: an absent series is no zero
-            _requests.labels(code)
+        _counted_from_the_start(served.version)
         _limit.set(_MEMORY_LIMIT_BYTES)
 
     def app(self) -> Starlette:
@@ -138,27 +131,39 @@ class Server:
         yield
         beat.cancel()
         self._log.flush()
+        self._shadow_log.flush()
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(0.25)
             self._log.flush_when_due()
+            self._shadow_log.flush_when_due()
+            for version, at in self._answered_users.items():
+                _served.labels(self._settings.model, version).set(time.monotonic() - at < _SERVES_SECONDS)
             crash = self._watch.get("crash_loop")
             if crash and self._hit(crash.settings) and time.monotonic() - self._started > crash.settings["seconds"]:
                 os._exit(1)
 
     async def predict(self, request: Request) -> Response:
-        began = time.perf_counter()
-        with _in_flight.track_inprogress():
+        began, version = time.perf_counter(), self._served.version
+        mirrored = request.headers.get("host", "").endswith("-shadow")
+        with contextlib.nullcontext() if mirrored else _in_flight.track_inprogress():
             await asyncio.sleep(self._rng.lognormal(np.log(FETCH_MEDIAN_SECONDS), FETCH_SIGMA))
             response = await self._answer(
-                request, pace=self._rng.gamma(SCORING_SHAPE, SCORING_MEAN_SECONDS / SCORING_SHAPE)
+                request,
+                self._shadow_log if mirrored else self._log,
+                pace=self._rng.gamma(SCORING_SHAPE, SCORING_MEAN_SECONDS / SCORING_SHAPE),
             )
-        _latency.observe(time.perf_counter() - began)
-        _requests.labels(str(response.status_code)).inc()
+        code, version = str(response.status_code), response.headers.get("x-served-version", version)
+        if mirrored:
+            _mirrored.labels(code, version).inc()
+            return response
+        _latency.labels(version).observe(time.perf_counter() - began)
+        _requests.labels(code, version).inc()
+        self._answered_users[version] = time.monotonic()
         return response
 
-    async def _answer(self, request: Request, pace: float) -> Response:
+    async def _answer(self, request: Request, log: ParquetLog, pace: float) -> Response:
         import pandas as pd
 
         latency = self._watch.get("latency")
@@ -180,8 +185,9 @@ class Server:
             if type(error).__module__.split(".")[0] != "mlflow":
                 raise
             return JSONResponse({"error": str(error)[:300]}, status_code=400)
-        _predictions.labels(served.version).inc(len(scores))
-        self._keep(table, features, scores, served)
+        if log is self._log:
+            _predictions.labels(served.version).inc(len(scores))
+        self._keep(log, table, features, scores, served)
         await asyncio.sleep(max(0.0, pace - (time.perf_counter() - began)))
         body = {"model": self._settings.model, "version": served.version, "scores": scores.tolist()}
         return JSONResponse(body, headers={"x-served-version": served.version, "x-served-by": self._slot})
@@ -197,7 +203,9 @@ class Server:
             raise KeyError(f"columns {', '.join(missing[:5])}")
         return table[list(served.columns)].astype({name: _dtype(kind) for name, kind in served.columns.items()})
 
-    def _keep(self, table: "pd.DataFrame", features: "pd.DataFrame", scores: np.ndarray, served: Served) -> None:
+    def _keep(
+        self, log: ParquetLog, table: "pd.DataFrame", features: "pd.DataFrame", scores: np.ndarray, served: Served
+    ) -> None:
         n = len(scores)
         now = pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC"))
         kept = pa.Table.from_pandas(features, preserve_index=False).replace_schema_metadata(None)
@@ -205,7 +213,7 @@ class Server:
         kept = kept.add_column(1, self._settings.time, pa.repeat(now, n))
         kept = kept.append_column("score", pa.array(scores, pa.float64()))
         kept = kept.append_column("model_version", pa.repeat(served.version, n))
-        self._log.add(_plain_strings(kept))
+        log.add(_plain_strings(kept))
 
     def _hit(self, settings: Mapping[str, Any]) -> bool:
         return settings.get("slot") in (None, self._slot)
@@ -222,9 +230,8 @@ class Server:
             fresh = await asyncio.to_thread(load, self._settings, wanted)
         except Exception as error:  # whatever is wrong with the new version, the old one goes on serving
             return JSONResponse({"error": f"version {wanted} can't be loaded: {error}"[:300]}, status_code=409)
-        _served.labels(self._settings.model, self._served.version).set(0)
+        _counted_from_the_start(fresh.version)
         self._served = fresh
-        _served.labels(self._settings.model, fresh.version).set(1)
         return await self.version(request)
 
     async def version(self, request: Request) -> Response:
@@ -244,6 +251,13 @@ class Server:
 
     async def metrics(self, request: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _counted_from_the_start(version: str) -> None:
+    """A ratio needs both codes: an absent series is no zero."""
+    for code in ("200", "500"):
+        _requests.labels(code, version)
+    _latency.labels(version)
 
 
 def write_settings(folder: LabFolder, settings: Settings) -> None:
@@ -274,7 +288,7 @@ def main(arguments: list[str]) -> None:
     if document is None:
         sys.exit(f"no {SETTINGS} in {folder.run}")
     settings = Settings(**document)
-    served = load_first(settings, settings.aliases[slot])
+    served = load(settings, version_for(folder, slot) or f"@{settings.alias}")
     print(json.dumps({"slot": slot, "version": served.version}), flush=True)
     app = Server(folder, slot, settings, served).app()
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from triage.adapters.mlflow_registry import MlflowRegistry
+from triage.catalog import RegistryAddress
 from triage.lab import alertmanager, backfill, binaries, catalogue, envoy, history, prometheus
 from triage.lab.folder import LabFolder
 from triage.lab.load import LoadSettings, label_delay
@@ -15,10 +17,10 @@ from triage.lab.load import write_settings as write_load_settings
 from triage.lab.model_server import Settings
 from triage.lab.model_server import write_settings as write_server_settings
 from triage.lab.process import Spec, free_ports
+from triage.lab.worlds.registered import ALIAS, DATABASE
 from triage.lab.worlds.story import build_story
 from triage.lab.worlds.world import World
 
-SLOTS = ("champion", "challenger")
 _ROWS_PER_REQUEST = 16
 _RECENT_DAYS = 10
 _LABEL_DELAY_SECONDS = 15.0
@@ -37,20 +39,23 @@ def prepare(
     """Build the world, move its past to the weeks before now, write every configuration; returns what to start."""
     now = datetime.now(UTC)
     world = build_story(lab.world, rows=world_rows, progress=progress)
-    ports = dict(zip(("prometheus", "alertmanager", "envoy", "admin", "exporter", *SLOTS), free_ports(7), strict=True))
-    slots = {slot: ports[slot] for slot in SLOTS}
-    router = envoy.EnvoyPlan(lab.run / "envoy", ports["envoy"], ports["admin"], slots)
+    ports = dict(
+        zip(("prometheus", "alertmanager", "envoy", "admin", "exporter", *envoy.GROUPS), free_ports(7), strict=True)
+    )
+    slots = {group: ports[group] for group in envoy.GROUPS}
+    router = envoy.EnvoyPlan(envoy.folder_of(lab), world.model, ports["envoy"], ports["admin"], slots)
     has_envoy = binaries.find("envoy") is not None
-    entrance = router.url if has_envoy else f"http://127.0.0.1:{slots[SLOTS[0]]}"
+    entrance = router.url if has_envoy else f"http://127.0.0.1:{slots[envoy.GROUPS[0]]}"
     load, moved_by = _load_settings(world, entrance, requests_per_second, hours, now)
     write_load_settings(lab, load)
     write_server_settings(lab, _server_settings(lab, world, load))
     if has_envoy:
-        envoy.render(router, envoy.Split({"champion": 100, "challenger": 0}))
+        envoy.render(router, _champion(world))
 
     progress("writing two weeks of logs and metrics")
     moved = history.move_logs(world.folder, lab.data, load, moved_by, now)
     (lab.data / "reference").mkdir()
+    history.empty_copy(lab.data / "impressions", lab.data / "shadow")
     plan = prometheus.PrometheusPlan(
         lab.run / "prometheus",
         ports["prometheus"],
@@ -62,7 +67,8 @@ def prepare(
         alertmanager_port=ports["alertmanager"] if binaries.find("alertmanager") else None,
         rules={"recommender.yml": catalogue.alert_rules()},
     )
-    catalogue.write(lab.catalog, world.folder, plan.url, label_delay(load))
+    routing = router.routing if has_envoy else None
+    catalogue.write(lab.catalog, world.folder, plan.url, label_delay(load), routing)
     specs = _own(lab, slots, ports["exporter"], has_envoy)
     if (binary := binaries.find("envoy")) is not None:
         specs.append(envoy.spec(router, binary))
@@ -104,7 +110,7 @@ def _own(lab: LabFolder, slots: dict[str, int], exporter_port: int, has_envoy: b
         url=f"http://127.0.0.1:{exporter_port}/metrics",
         environment=frugal,
     )
-    behind = ("champion", *(("envoy",) if has_envoy else ()))
+    behind = (*envoy.GROUPS, *(("envoy",) if has_envoy else ()))
     return [*servers, exporter, Spec("load", python("load"), after=behind, environment=frugal)]
 
 
@@ -133,13 +139,19 @@ def _load_settings(
 
 def _server_settings(lab: LabFolder, world: World, load: LoadSettings) -> Settings:
     return Settings(
-        registry_uri=f"sqlite:///{world.folder / 'mlflow.db'}",
+        registry_uri=f"sqlite:///{world.folder / DATABASE}",
         model=world.model,
-        aliases={"champion": ["champion"], "challenger": ["challenger", "champion"]},
+        alias=ALIAS,
         key=load.key,
         time=load.time,
         fallbacks=_fallbacks(world),
     )
+
+
+def _champion(world: World) -> str:
+    """The version that the registry's alias names now; a lab before this one may have promoted another."""
+    registry = MlflowRegistry(RegistryAddress(uri=f"sqlite:///{world.folder / DATABASE}"))
+    return registry.champion(world.model, ALIAS).version
 
 
 def _fallbacks(world: World) -> dict[str, str | float | bool]:

@@ -18,7 +18,6 @@ from triage.lab.switches import Switched
 
 Progress = Callable[[str], None]
 
-SLOTS = ("champion", "challenger")
 _READY_SECONDS = 180.0
 _GRACE_SECONDS = 8.0
 
