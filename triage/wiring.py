@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from triage.adapters.alertmanager_api import AlertmanagerApi
     from triage.adapters.prometheus import Credentials
-    from triage.catalog import Auth, Catalog, Channel, RegistryAddress, Routing, Training
+    from triage.catalog import Auth, Catalog, Channel, Model, RegistryAddress, Routing, Training
     from triage.ports import Clock, Metrics, Notifier, Registry, Router, Trainer
     from triage.starter import Proposal
     from triage.step import Ports
@@ -70,6 +70,33 @@ def router(model: str, routing: "Routing", registry: "Registry") -> "Router":
     from triage.adapters.kserve import KServeRouter
 
     return KServeRouter(model, routing, lambda version: registry.version(model, version).source)
+
+
+def start_rollout(catalog: "Catalog", model: "Model", champion: str, on: str) -> None:
+    """Commit the first rollout of ``model``: ``champion`` serves, on the servers ``on``. Raises Refused, UsageError."""
+    from triage.errors import Refused, UsageError, near
+
+    routing, name, key = model.router, model.registered_model, "start"
+    if routing is None:
+        raise Refused(f"the catalogue names no router for '{model.name}'", hint="add router to it; see docs/routers.md")
+    if routing.kind == "envoy":
+        from triage.adapters.envoy import EnvoyRouter
+
+        if on not in routing.servers:
+            hint = near(on, routing.servers, listing=f"--on one of: {', '.join(routing.servers)}")
+            raise UsageError(f"no servers '{on}' in the catalogue", hint=hint)
+        EnvoyRouter(name, routing).start_with(champion, on, key)
+        return
+    from triage.errors import NotFound
+    from triage.ports import Rollout
+
+    adapter = router(name, routing, connect(catalog).registry)
+    try:
+        adapter.current(name)
+    except NotFound:
+        adapter.apply(name, Rollout(champion), key)
+        return
+    raise Refused(f"there is a rollout of '{name}' already", hint="change it by a release")
 
 
 def trainer(training: "Training", registry: "RegistryAddress") -> "Trainer":

@@ -140,9 +140,9 @@ class HttpTrainer:
             return TrainingState(False, 0, log=log)
         if word in {one.lower() for one in words.failed}:
             return TrainingState(False, 1, log=log)
-        shown = visible(str(said), 100) if said is not None else "nothing"
+        shown = f"'{visible(str(said), 100)}'" if said is not None else "nothing"
         raise StepFailed(
-            f"the pipeline's server says '{shown}' at '{self._pipeline.status}', which the catalogue does not know",
+            f"the pipeline's server says {shown} at '{self._pipeline.status}', which the catalogue does not know",
             hint="add the word to training.pipeline.words, or correct training.pipeline.status",
         )
 

@@ -20,6 +20,7 @@ from triage.cli import (
     lab,
     lineage,
     playbooks,
+    rollout,
     run,
     serve,
     ui,
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", prog="triage", required=True)
-    groups = (run, incidents, approvals, lineage, watch, serve, alerts, demo, bench, config, playbooks, lab, ui)
+    groups = (run, incidents, approvals, lineage, rollout, watch, serve, alerts, demo, bench, config, playbooks, lab, ui)
     for group in groups:
         group.add_to(commands)
     return top
