@@ -7,11 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from triage.adapters.memory import MemoryClock, MemoryDataset, MemoryMetrics, MemoryRegistry, MemoryWindows
+from triage.adapters.memory import (
+    MemoryClock,
+    MemoryDataset,
+    MemoryMetrics,
+    MemoryRegistry,
+    MemoryRouter,
+    MemoryWindows,
+)
 from triage.catalog import Catalog
 from triage.doctor import Check, run_checks
 from triage.errors import SourceUnavailable
-from triage.ports import ModelVersion, Series
+from triage.ports import ModelVersion, Rollout, Series
 from triage.starter import init_text
 from triage.step import Ports
 
@@ -55,6 +62,34 @@ def ports(metrics: bool = True, inputs: dict[str, str] | None = None, **tables: 
         registry=registry,
         clock=MemoryClock(NOW),
     )
+
+
+ROUTED = """\
+    router: {kind: envoy, folder: rollout, admin: "http://e", servers: {a: ["http://a"], b: ["http://b"]}}
+    training: {command: [no-such-program, train.py]}
+    baseline:"""
+
+
+def routed(world: Ports) -> dict[str, Check]:
+    text = catalog().text.replace("    baseline:", ROUTED)
+    found = Catalog.parse(text, "triage.yaml", Path("/somewhere"))
+    return {check.what: check for check in run_checks(found, world, patience_seconds=30.0)}
+
+
+def test_a_router_that_serves_what_the_alias_names_is_well_and_one_that_does_not_is_said() -> None:
+    found = routed(replace(ports(), router=MemoryRouter({"my_model": Rollout("3")})))["my_model: router"]
+    assert (found.status, found.detail) == ("ok", "in memory, version 3 serves")
+    found = routed(replace(ports(), router=MemoryRouter({"my_model": Rollout("2")})))["my_model: router"]
+    assert found.status == "warning"
+    assert "alias 'champion' names version 3" in found.detail
+    away = MemoryRouter({"my_model": Rollout("3")})
+    away.away = True
+    assert routed(replace(ports(), router=away))["my_model: router"].status == "failed"
+
+
+def test_a_training_program_that_is_not_there_is_said() -> None:
+    found = routed(replace(ports(), router=MemoryRouter({})))["my_model: training"]
+    assert (found.status, found.detail) == ("failed", "there is no program 'no-such-program'")
 
 
 def checks(world: Ports, patience_seconds: float = 30.0) -> dict[str, Check]:
