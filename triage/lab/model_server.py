@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -42,6 +43,7 @@ SCORING_MEAN_SECONDS = 0.04
 SCORING_SHAPE = 16.0
 """Scoring is held back to a gamma's draw, above what it costs: so its pace is the history's on any machine that is not
 starved."""
+_MIRRORED = re.compile(r"-shadow(:\d+)?$")
 _FLUSH_SECONDS = 3.0
 _SERVES_SECONDS = 15.0
 _MEMORY_LIMIT_BYTES = 1024 * 2**20
@@ -146,7 +148,7 @@ class Server:
 
     async def predict(self, request: Request) -> Response:
         began, version = time.perf_counter(), self._served.version
-        mirrored = request.headers.get("host", "").endswith("-shadow")
+        mirrored = bool(_MIRRORED.search(request.headers.get("host", "")))
         with contextlib.nullcontext() if mirrored else _in_flight.track_inprogress():
             await asyncio.sleep(self._rng.lognormal(np.log(FETCH_MEDIAN_SECONDS), FETCH_SIGMA))
             response = await self._answer(
