@@ -133,6 +133,16 @@ def test_an_alias_moves_from_where_it_was_expected_and_the_move_is_kept(registry
     assert registry.champion("clicks", "champion").version == "1"
 
 
+def test_a_move_that_was_taken_back_and_made_again_is_the_last_one(registry: Registry) -> None:
+    registry.move_alias("clicks", "again", "1", expected="", key="m-5/first")
+    for _ in range(2):
+        registry.move_alias("clicks", "again", "2", expected="1", key="m-5/promote")
+        registry.move_alias("clicks", "again", "1", expected="2", key="m-5/promote/back")
+    registry.move_alias("clicks", "again", "2", expected="1", key="m-5/promote")
+    moves = [move for move in registry.moves("clicks") if move.alias == "again"]
+    assert [(move.previous, move.version) for move in moves] == [("", "1"), ("2", "1"), ("1", "2")]
+
+
 def test_an_alias_that_someone_moved_is_left_where_it_is(registry: Registry) -> None:
     registry.move_alias("clicks", "other", "1", expected="", key="m-2/first")
     for key in ("m-2/promote", "m-2/again"):

@@ -209,6 +209,7 @@ class MemoryRegistry:
             return
         if now != expected:
             raise moved_outside(model, alias, expected, now)
+        made.pop(key, None)
         made[key] = AliasMove(alias, expected, version, datetime.now(UTC), key)
         for kept in self._model(model).values():
             kept.version = replace(kept.version, aliases=tuple(one for one in kept.version.aliases if one != alias))

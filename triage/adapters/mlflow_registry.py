@@ -123,9 +123,8 @@ class MlflowRegistry:
                 return
             if now != expected:
                 raise moved_outside(model, alias, expected, now)
-            if not made:
-                move = AliasMove(alias, expected, version, datetime.now(UTC), key)
-                client.set_model_version_tag(model, version, tag, canonical(move))
+            move = AliasMove(alias, expected, version, datetime.now(UTC), key)
+            client.set_model_version_tag(model, version, tag, canonical(move))
             now = self._points_at(client, model, alias)
             if now != expected:
                 client.delete_model_version_tag(model, version, tag)

@@ -107,7 +107,7 @@ def _released(ctx: Context, versions: Versions) -> Findings:
     assert release is not None  # `_proven` asked
     registry.move_alias(name, alias, versions.challenger, expected=versions.champion, key=ctx.key)
     try:
-        send(ctx.ports, name, Rollout(versions.challenger), f"{ctx.key}/{ctx.record.attempts}")
+        send(ctx.ports, name, Rollout(versions.challenger), ctx.key)
     except StepFailed:
         registry.move_alias(name, alias, versions.champion, expected=versions.challenger, key=f"{ctx.key}/back")
         raise
