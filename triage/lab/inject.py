@@ -50,7 +50,7 @@ FAULTS: Mapping[str, Fault] = {
             CauseKind.INFRASTRUCTURE,
             "latency_p99 within a minute; InferenceSlow fires",
             seconds=0.4,
-            slot="",
+            slot="live",
         ),
         _fault(
             "errors",
@@ -58,7 +58,7 @@ FAULTS: Mapping[str, Fault] = {
             CauseKind.INFRASTRUCTURE,
             "error_ratio within a minute; InferenceErrors fires",
             severity=0.2,
-            slot="",
+            slot="live",
         ),
         _fault(
             "crash_loop",
@@ -66,7 +66,7 @@ FAULTS: Mapping[str, Fault] = {
             CauseKind.INFRASTRUCTURE,
             "up, restarts and throughput; InferenceAbsent fires",
             seconds=3.0,
-            slot="",
+            slot="live",
         ),
         _fault(
             "feature_store_outage",
@@ -190,9 +190,9 @@ def inject(folder: Path, name: str, **settings: Any) -> Injected:
 
 def _slot(lab: LabFolder, fault: str, wanted: str) -> str:
     """The group of servers called ``wanted``, by default the one that the champion's users reach. Raises UsageError."""
-    if wanted and wanted not in envoy.GROUPS:
-        raise UsageError(f"{fault}: there is no slot {wanted!r}", hint=f"there are: {', '.join(envoy.GROUPS)}")
-    return wanted or envoy.live(lab)
+    if wanted not in ("live", *envoy.GROUPS):
+        raise UsageError(f"{fault}: there is no slot {wanted!r}", hint=f"live, or one of: {', '.join(envoy.GROUPS)}")
+    return envoy.live(lab) if wanted == "live" else wanted
 
 
 def _like(fault: str, key: str, usual: Any, value: Any) -> Any:
