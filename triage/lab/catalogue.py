@@ -40,6 +40,7 @@ def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta, 
         }
         model["router"] = routing.model_dump(mode="json", include={"kind", "folder", "admin", "servers"})
         model["release"] = _release()
+        model["comparison"] = {"segment_margin": 0.25, "min_rows": 500}
     model["kpi"] |= {"query": KPI_QUERY, "step": "1m"}
     model["service_levels"] = _service_levels()
     model["changes"] = [
@@ -53,7 +54,7 @@ def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta, 
 
 
 def _release() -> dict[str, Any]:
-    """A release in minutes. The lab's margins are wide: it has a few requests a second, not thousands."""
+    """A release in minutes. The lab's margins are wide: it has a few requests a second, and a month of small segments."""
 
     def by_version(metric: str, more: str = "") -> str:
         return f'sum(increase({metric}{{version="$version"{more}}}[$interval]))'

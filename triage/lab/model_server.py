@@ -45,7 +45,7 @@ SCORING_SHAPE = 16.0
 starved."""
 _MIRRORED = re.compile(r"-shadow(:\d+)?$")
 _FLUSH_SECONDS = 3.0
-_SERVES_SECONDS = 15.0
+_SERVES_SECONDS = 120.0
 _MEMORY_LIMIT_BYTES = 1024 * 2**20
 
 
