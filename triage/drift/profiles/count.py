@@ -14,6 +14,7 @@ from triage.drift.profiles.keys import write_keys
 
 _SLICE_ROWS = 1 << 17
 _DOT_ROWS = 1 << 12
+_ONES = np.ones(_DOT_ROWS)
 _LARGEST = 1e300
 
 
@@ -49,32 +50,35 @@ class Counter:
         return counted
 
     def _count(self, part: np.ndarray, spec: FeatureSpec, counted: Counted) -> None:
+        lowest, highest = float(part.min()), float(part.max())
+        # Not so for NaN, too.
+        usual = spec.shift - _LARGEST <= lowest and highest <= spec.shift + _LARGEST
+        if not usual:
+            part = _finite(part, counted)
+            if not len(part):
+                return
+            lowest, highest = float(part.min()), float(part.max())
         n = len(part)
         centred = np.subtract(part, spec.shift, out=self._centred[:n])
-        total = float(centred.sum())
-        if not math.isfinite(total):
-            part = _finite(part, counted)
-            n = len(part)
-            if not n:
-                return
-            centred = np.clip(part - spec.shift, -_LARGEST, _LARGEST, out=self._centred[:n])
-            total = float(centred.sum())
+        if not usual:
+            np.clip(centred, -_LARGEST, _LARGEST, out=centred)
+        total, squares = self._moments(n)
         counted.sum_1 += total
-        counted.sum_2 += self._squares(n)
-        counted.minimum = min(counted.minimum, float(part.min()))
-        counted.maximum = max(counted.maximum, float(part.max()))
+        counted.sum_2 += squares
+        counted.minimum = min(counted.minimum, lowest)
+        counted.maximum = max(counted.maximum, highest)
         keys = write_keys(centred, spec.scale, self._power[:n], self._magnitude[:n])
         np.copyto(self._keys[:n], keys)
         # Every key is in range; "clip" only skips the check.
         bins = spec.bin_of_key.take(self._keys[:n], out=self._bins[:n], mode="clip")
         counted.counts += np.bincount(bins, minlength=spec.size)
 
-    def _squares(self, n: int) -> float:
-        """The sum of squares of the first ``n`` centred values, in rows too short for BLAS to start threads."""
+    def _moments(self, n: int) -> tuple[float, float]:
+        """Sum and sum of squares of the first ``n`` centred values, in rows too short for BLAS to start threads."""
         whole = -(-n // _DOT_ROWS) * _DOT_ROWS
         self._centred[n:whole] = 0.0
         rows = self._centred[:whole].reshape(-1, _DOT_ROWS)
-        return float(np.vecdot(rows, rows).sum())
+        return float(np.vecdot(rows, _ONES).sum()), float(np.vecdot(rows, rows).sum())
 
 
 def counter() -> Counter:

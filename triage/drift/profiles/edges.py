@@ -69,8 +69,8 @@ class FeatureSpec:
     @cached_property
     def bin_of_key(self) -> np.ndarray:
         """For each key its bin, intp of shape (65536,)."""
-        cuts = np.clip(np.array(self.cuts, np.int64), 0, CELLS)
-        bin_of_rank = np.repeat(np.arange(len(cuts) + 1), np.diff(cuts, prepend=0, append=CELLS))
+        starts = np.bincount(np.clip(np.array(self.cuts, np.intp), 0, CELLS), minlength=CELLS + 1)
+        bin_of_rank = np.cumsum(starts[:CELLS])
         # Keys order like sign and magnitude: the lower half of the ranks are the negative keys, from the last one down.
         return np.concatenate((bin_of_rank[ZERO_RANK:], bin_of_rank[ZERO_RANK - 1 :: -1]))
 
@@ -195,8 +195,14 @@ def _atoms(values: np.ndarray, ranks: np.ndarray, cuts: np.ndarray, counts: np.n
     """Bins that one value fills: at least 1% of the sample, and nine in ten of the values in its cell."""
     atoms = {}
     for rank in np.flatnonzero(counts > _ATOM_SHARE * len(values)):
-        inside = values[ranks == rank]
-        value = inside[0] if (inside == inside[0]).mean() >= 0.9 else np.median(inside)
-        if (inside == value).mean() >= 0.9:
+        inside = values[ranks == np.uint16(rank)]
+        value = inside[0]
+        if not _is_most(inside, value):
+            value = np.median(inside)
+        if _is_most(inside, value):
             atoms[int(np.searchsorted(cuts, rank, side="right"))] = float(value)
     return atoms
+
+
+def _is_most(values: np.ndarray, value: float) -> bool:
+    return np.count_nonzero(values == value) >= 0.9 * len(values)

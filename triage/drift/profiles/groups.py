@@ -55,7 +55,7 @@ class Grouping:
     def heavy(self) -> tuple[str, ...]:
         """Categories with a bin of their own, heaviest first."""
         floor = max(1.0, HEAVY_SHARE * self.baseline.values)
-        counts = self.by_value(self.baseline)
+        counts = self.by_value_before
         return tuple(sorted((value for value in counts if counts[value] >= floor), key=lambda v: (-counts[v], v)))
 
     @cached_property
@@ -78,6 +78,16 @@ class Grouping:
         inner = self.starts[1:]
         return self.spec.bounds[inner[:-1] - 1], self.spec.bounds[inner[1:] - 1]
 
+    @cached_property
+    def expected(self) -> np.ndarray:
+        """Counts of the baseline by group."""
+        return self.fold(self.baseline)
+
+    @cached_property
+    def by_value_before(self) -> Mapping[str, int]:
+        """Counts of all categories of the baseline that are known by name."""
+        return self.by_value(self.baseline)
+
     def fold(self, profile: FeatureProfile) -> np.ndarray:
         """Counts of ``profile`` by group, int64, in the order of `labels`."""
         if self.spec.kind.is_number:
@@ -89,7 +99,7 @@ class Grouping:
             groups[0] += profile.infinities[0]
             groups[-1] += profile.infinities[1]
             return np.concatenate((groups, [profile.nans, profile.nulls]))
-        counts = self.by_value(profile)
+        counts = self.by_value(profile) if profile is not self.baseline else self.by_value_before
         heavy = np.array([counts.get(value, 0) for value in self.heavy], np.int64)
         unseen = self.unseen(profile)
         return np.concatenate((heavy, [profile.values - int(heavy.sum()) - unseen, unseen, profile.nulls])).astype(

@@ -13,6 +13,9 @@ import numpy as np
 
 CELLS = 1 << 16
 ZERO_RANK = 1 << 15
+_NARROW = 2.0**-60, 2.0**60
+"""Powers of two by which single precision can be multiplied as well as double: what overflows or vanishes on the way
+lies past the largest cell, or in the smallest one."""
 _HIGH_HALF = 1 if sys.byteorder == "little" else 0
 
 
@@ -28,7 +31,11 @@ def cell_keys(centred: np.ndarray, scale: float) -> np.ndarray:
 
 def write_keys(centred: np.ndarray, scale: float, power: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
     """Like `cell_keys`, in the caller's buffers (float32, shape (n,)): the keys are a view of ``power``."""
-    np.multiply(centred, scale, out=power, casting="same_kind")
+    if _NARROW[0] <= scale <= _NARROW[1]:
+        np.copyto(power, centred, casting="same_kind")
+        power *= np.float32(scale)
+    else:
+        np.multiply(centred, scale, out=power, casting="same_kind")
     np.abs(power, out=magnitude)
     power *= magnitude
     np.abs(power, out=magnitude)
@@ -54,9 +61,10 @@ def rank_of_key() -> np.ndarray:
 
 
 def cell_ranks(centred: np.ndarray, scale: float) -> np.ndarray:
-    """Ranks, int64 of shape (n,): the cells of ``centred`` numbered in ascending order of value."""
-    keys = cell_keys(centred, scale).astype(np.int64)
-    return np.where(keys < ZERO_RANK, keys + ZERO_RANK, CELLS - 1 - keys)
+    """Ranks, uint16 of shape (n,): the cells of ``centred`` numbered in ascending order of value."""
+    keys = np.ascontiguousarray(cell_keys(centred, scale))
+    # All bits of a negative key are turned over, of a positive one the sign alone.
+    return keys ^ ((keys.view(np.int16) >> 15).view(np.uint16) | np.uint16(ZERO_RANK))
 
 
 def lower_bound(ranks: np.ndarray, scale: float) -> np.ndarray:

@@ -28,8 +28,10 @@ def find_rescaling(baseline: FeatureProfile, current: FeatureProfile) -> Rescale
     now = current.mean, current.standard_deviation
     if not all(map(math.isfinite, (*before, *now))) or not before[1] or not now[1] or abs(before[0]) < 0.2 * before[1]:
         return None
-    best = min((Rescaled(known, _misfit(before, now, known)) for known in CONVERSIONS), key=lambda fit: fit.misfit)
     unchanged = _misfit(before, now, Conversion("no change", 1.0))
+    if unchanged <= 5 * TOLERANCE:
+        return None
+    best = min((Rescaled(known, _misfit(before, now, known)) for known in CONVERSIONS), key=lambda fit: fit.misfit)
     return best if best.misfit <= TOLERANCE and unchanged > 5 * max(best.misfit, TOLERANCE) else None
 
 

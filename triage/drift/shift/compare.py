@@ -67,7 +67,7 @@ def _measure(grouping: Grouping, now: FeatureProfile, limits: Limits, record: Re
             n_baseline=before.read,
             n_current=now.read,
         )
-    p, q = grouping.fold(before), grouping.fold(now)
+    p, q = grouping.expected, grouping.fold(now)
     inflation = limits.design_effect
     test = psi_test(p, q, inflation)
     bins = used_bins(p, q)

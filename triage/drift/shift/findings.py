@@ -126,7 +126,7 @@ def _dominance(grouping: Grouping, now: FeatureProfile, excess: Excess) -> list[
         value = f"{now.minimum:.6g}"
     else:
         held = grouping.by_value(now)
-        constant = len(held) == 1 and now.values > 1 and len(grouping.by_value(before)) > 1
+        constant = len(held) == 1 and now.values > 1 and len(grouping.by_value_before) > 1
         value = f"'{next(iter(held))}'" if constant else ""
     if constant:
         return [Finding(FindingKind.CONSTANT, f"every value is {value}", now.values / now.read)]
@@ -163,11 +163,9 @@ def _categories(grouping: Grouping, now: FeatureProfile) -> list[Finding]:
         named = ", ".join(f"'{value}' {count / now.read:.2%}" for value, count in new)
         statement = f"{unseen / now.read:.2%} of rows hold values the baseline never had: {named}"
         found.append(Finding(FindingKind.NEW_CATEGORIES, statement, unseen / now.read))
-    before, held = grouping.by_value(grouping.baseline), grouping.by_value(now)
-    expected = {value: count / grouping.baseline.values * now.values for value, count in before.items()}
-    gone = (
-        [value for value in grouping.heavy if value not in held and expected[value] >= 20] if now.unseen.exact else []
-    )
+    before, held = grouping.by_value_before, grouping.by_value(now)
+    missed = [value for value in grouping.heavy if value not in held] if now.unseen.exact else []
+    gone = [value for value in missed if before[value] / grouping.baseline.values * now.values >= 20]
     if gone:
         share = float(np.sum([before[value] for value in gone])) / grouping.baseline.read
         named = ", ".join(f"'{value}'" for value in gone[:NAMED])

@@ -56,7 +56,7 @@ class Record:
         for column, grouping in enumerate(self._groupings):
             if not measurable(grouping.baseline, self._limits):
                 continue
-            expected = grouping.fold(grouping.baseline)
+            expected = grouping.expected
             for row, window in enumerate(self.past):
                 feature = window.features[column]
                 if feature.read >= self._limits.min_rows:
@@ -96,7 +96,7 @@ class Record:
         return robust_z(value / rate_floor(self._limits, rate), self.rates[:, feature, column], _SCALE_FLOOR)
 
     def _known(self, feature: int) -> np.ndarray:
-        column = self.psi[:, feature]
+        column = self.psi[:, feature] if self.past else np.empty(0)
         known = column[np.isfinite(column)]
         return known if len(known) >= self._limits.min_history else known[:0]
 
