@@ -18,16 +18,18 @@ COMMANDS = {
     "python -c pass": ["-c", "pass"],
     "triage --help": ["-m", "triage", "--help"],
     "triage incidents": ["-m", "triage", "incidents"],
+    "triage playbook list": ["-m", "triage", "playbook", "list"],
 }
 FLOOR = "python -c pass"
+BOUND = ("triage --help", "triage incidents")
 
 
 def run(arguments: list[str], home: str) -> tuple[float, float]:
     """Wall and processor seconds of one process."""
     before, wall = getrusage(RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(
-        [sys.executable, *arguments], check=True, capture_output=True, env={**os.environ, "TRIAGE_HOME": home}
-    )
+    environment = {**os.environ, "TRIAGE_HOME": home, "PYTHONPYCACHEPREFIX": os.path.join(home, "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode beside it
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=environment)
     wall, after = time.perf_counter() - wall, getrusage(RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -47,7 +49,7 @@ def main() -> None:
     print(f"least of {repeats} interleaved runs\n")
     print("| what | wall ms | × floor | CPU ms | × floor | target |\n|---|---|---|---|---|---|")
     for name, (wall, cpu) in least.items():
-        target = "" if name == FLOOR else "≤ 6"
+        target = "≤ 6" if name in BOUND else ""
         ratios = wall / least[FLOOR][0], cpu / least[FLOOR][1]
         print(f"| {name} | {wall * 1e3:.0f} | {ratios[0]:.1f} | {cpu * 1e3:.0f} | {ratios[1]:.1f} | {target} |")
 

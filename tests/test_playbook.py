@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,13 @@ def test_a_playbook_by_name_is_found_and_a_misspelt_one_gets_a_hint(tmp_path: Pa
 
 def test_a_bare_path_to_data_in_a_playbook_is_refused() -> None:
     assert "path" in faults("  - id: a\n    uses: check_feature_drift\n    with: {path: /data/x.parquet}\n")
+
+
+def test_steps_can_be_looked_up_without_the_libraries_that_only_running_them_needs() -> None:
+    heavy = ("mlflow", "river", "ruptures", "scipy.stats", "sklearn", "statsmodels")
+    script = (
+        "import sys\nfrom triage import step\n"
+        "for name in step.names(): step.load(name)\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

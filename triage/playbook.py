@@ -67,6 +67,11 @@ class Playbook:
         self.spec = spec
         self.document = document
 
+    @staticmethod
+    def outline(path: Path) -> Spec:
+        """The shape of a file alone: its steps are not looked up. Raises ConfigError."""
+        return Document.load(path).validate(Spec)
+
     @classmethod
     def load(cls, path: Path) -> "Playbook":
         """Read and check a file. Raises ConfigError with every fault."""

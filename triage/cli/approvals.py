@@ -3,8 +3,6 @@
 Also triage note: a person's words in a section of the report."""
 
 import argparse
-import getpass
-import socket
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -56,6 +54,8 @@ def _command(
 def user() -> str:
     """The name of the user who runs this process."""
     try:
+        import getpass
+
         return getpass.getuser()
     except (OSError, KeyError):  # an id without a name
         import os
@@ -65,6 +65,8 @@ def user() -> str:
 
 def account() -> str:
     """Where a decision was typed: user and host, as the operating system says."""
+    import socket
+
     return f"{user()}@{socket.gethostname()}"
 
 

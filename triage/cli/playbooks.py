@@ -50,13 +50,11 @@ def _all() -> list[Path]:
 def _list(arguments: argparse.Namespace) -> int:
     from triage.playbook import Playbook
 
-    books = [Playbook.load(path) for path in _all()]
+    books = [Playbook.outline(path) for path in _all()]
     if arguments.json:
-        as_json([{"name": book.name, "title": book.spec.title, "alerts": book.spec.alerts} for book in books])
+        as_json([{"name": book.name, "title": book.title, "alerts": book.alerts} for book in books])
     else:
-        table(
-            ("NAME", "TITLE", "ALERTS"), ((book.name, book.spec.title, ", ".join(book.spec.alerts)) for book in books)
-        )
+        table(("NAME", "TITLE", "ALERTS"), ((book.name, book.title, ", ".join(book.alerts)) for book in books))
     return 0
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
+import scipy
 
 FEW_BLOCKS = 30
 
@@ -50,7 +50,9 @@ def difference(
     widen = 1.0
     if 1 < smallest < FEW_BLOCKS:
         tail = (1 + level) / 2
-        widen = float(t.ppf(tail, smallest - 1) / norm.ppf(tail)) * float(np.sqrt(smallest / (smallest - 1)))
+        widen = float(scipy.stats.t.ppf(tail, smallest - 1) / scipy.stats.norm.ppf(tail)) * float(
+            np.sqrt(smallest / (smallest - 1))
+        )
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     error = float(draws.std()) * widen
     return change, change - (change - float(low)) * widen, change + (float(high) - change) * widen, error

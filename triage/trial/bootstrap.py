@@ -5,7 +5,7 @@ the same drawn rows, which cancels what the rows have in common.
 """
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from triage.trial.verdict import Interval
 
@@ -55,7 +55,9 @@ def percentile_interval(value: float, draws: np.ndarray, n_units: int, confidenc
     """
     if n_units < 2:
         return Interval(value, -np.inf, np.inf, confidence)
-    tail = stats.norm.cdf(-np.sqrt(n_units / (n_units - 1)) * stats.t.ppf((1 + confidence) / 2, n_units - 1))
+    tail = scipy.stats.norm.cdf(
+        -np.sqrt(n_units / (n_units - 1)) * scipy.stats.t.ppf((1 + confidence) / 2, n_units - 1)
+    )
     low = np.quantile(np.where(np.isfinite(draws), draws, -np.inf), tail, method="lower")
     high = np.quantile(np.where(np.isfinite(draws), draws, np.inf), 1 - tail, method="higher")
     return Interval(value, float(low), float(high), confidence)
@@ -72,9 +74,11 @@ def p_at_most(draws: np.ndarray, limit: float, n_units: int) -> float:
     reaching = np.count_nonzero(~(draws > limit))
     spread = float(draws.std(ddof=1) * np.sqrt(n_units / (n_units - 1))) if np.all(np.isfinite(draws)) else np.inf
     if reaching < 10 and 0 < spread < np.inf:
-        return float(stats.t.cdf((limit - draws.mean()) / spread, n_units - 1))
+        return float(scipy.stats.t.cdf((limit - draws.mean()) / spread, n_units - 1))
     share = (1 + reaching) / (len(draws) + 1)
-    return float(stats.t.cdf(stats.norm.ppf(min(share, 1 - 1e-12)) * np.sqrt((n_units - 1) / n_units), n_units - 1))
+    return float(
+        scipy.stats.t.cdf(scipy.stats.norm.ppf(min(share, 1 - 1e-12)) * np.sqrt((n_units - 1) / n_units), n_units - 1)
+    )
 
 
 def design_effect(values: np.ndarray, cluster: np.ndarray) -> float:

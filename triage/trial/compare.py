@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
+import scipy
 
 from triage.trial.bootstrap import p_at_most, percentile_interval, resampled_sums, resampling_units, sums_by_unit
 from triage.trial.calibration import calibration
@@ -208,7 +207,7 @@ def _auc(
     margin, harm = margins.get(AUC), found.difference.negated
     p_harm = None
     if margin is not None:
-        p_harm = float(stats.norm.sf((harm.value - margin) / max(found.standard_error, 1e-300)))
+        p_harm = float(scipy.stats.norm.sf((harm.value - margin) / max(found.standard_error, 1e-300)))
     method = "DeLong" if cluster is None else "DeLong, clustered"
     return (MetricComparison(AUC, found.champion, found.challenger, found.difference, harm, method, margin, p_harm),)
 
@@ -224,6 +223,8 @@ def _judge(
         for metric in scope.metrics
         if metric.p_harm is not None
     ]
+    from statsmodels.stats.multitest import multipletests
+
     corrected = iter(multipletests(family, method="holm")[1] if family else ())
     judged = []
     for window in windows:

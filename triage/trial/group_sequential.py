@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+import scipy
 from scipy.special import ndtr
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(160)
@@ -30,7 +30,7 @@ def obrien_fleming(fractions: np.ndarray, alpha: float = 0.05) -> GroupSequentia
     fractions = np.asarray(fractions, dtype=np.float64)
     if len(fractions) == 0 or np.any(np.diff(fractions, prepend=0.0) <= 0) or fractions[-1] > 1 + 1e-9:
         raise ValueError("looks must be ascending fractions of the planned information, above 0 and up to 1")
-    spent = 4 * stats.norm.sf(stats.norm.ppf(1 - alpha / 4) / np.sqrt(fractions))
+    spent = 4 * scipy.stats.norm.sf(scipy.stats.norm.ppf(1 - alpha / 4) / np.sqrt(fractions))
     bounds = []
     nodes, mass, before, used = np.zeros(1), np.ones(1), 0.0, 0.0
     for fraction, target in zip(fractions.tolist(), spent.tolist(), strict=True):
@@ -38,7 +38,7 @@ def obrien_fleming(fractions: np.ndarray, alpha: float = 0.05) -> GroupSequentia
         edge = _edge(nodes, mass, step, max(target - used, 1e-15))
         bounds.append(edge / float(np.sqrt(fraction)))
         inside = edge * _NODES
-        density = stats.norm.pdf((inside[:, None] - nodes[None, :]) / step) / step @ mass
+        density = scipy.stats.norm.pdf((inside[:, None] - nodes[None, :]) / step) / step @ mass
         nodes, mass, before, used = inside, density * edge * _WEIGHTS, fraction, target
     return GroupSequential(tuple(bounds), tuple(spent.tolist()))
 
@@ -49,4 +49,4 @@ def _edge(nodes: np.ndarray, mass: np.ndarray, step: float, due: float) -> float
     def excess(edge: float) -> float:
         return float(mass @ (ndtr((nodes - edge) / step) + ndtr((-edge - nodes) / step))) - due
 
-    return float(optimize.brentq(excess, 0.0, float(np.abs(nodes).max()) + 12 * step, xtol=1e-10))
+    return float(scipy.optimize.brentq(excess, 0.0, float(np.abs(nodes).max()) + 12 * step, xtol=1e-10))

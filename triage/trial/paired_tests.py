@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from triage.trial.verdict import Interval
 
@@ -35,12 +35,12 @@ def mcnemar(champion_right: np.ndarray, challenger_right: np.ndarray, cluster: n
     n = len(champion_right)
     if cluster is None:
         smaller = min(b, c)
-        exact = 2 * stats.binom.cdf(smaller, b + c, 0.5) - stats.binom.pmf(smaller, b + c, 0.5)
+        exact = 2 * scipy.stats.binom.cdf(smaller, b + c, 0.5) - scipy.stats.binom.pmf(smaller, b + c, 0.5)
         return McNemar(b, c, n, float(min(1.0, exact)), "mid-p")
     codes = np.unique(cluster, return_inverse=True)[1].reshape(-1)
     within = np.bincount(codes, weights=champion_right.astype(float) - challenger_right)
     spread = float(np.sqrt(np.sum(within**2)))
-    p_value = 1.0 if spread == 0 else float(2 * stats.norm.sf(abs(within.sum()) / spread))
+    p_value = 1.0 if spread == 0 else float(2 * scipy.stats.norm.sf(abs(within.sum()) / spread))
     return McNemar(b, c, n, p_value, "clustered")
 
 
@@ -75,9 +75,9 @@ def delong(
     areas, influence = [], np.empty((2, len(positive)))
     for model, scores in enumerate((champion, challenger)):
         scores = np.asarray(scores, dtype=np.float64)
-        ranks = stats.rankdata(scores)
-        above = (ranks[positive] - stats.rankdata(scores[positive])) / n_neg
-        below = 1 - (ranks[~positive] - stats.rankdata(scores[~positive])) / n_pos
+        ranks = scipy.stats.rankdata(scores)
+        above = (ranks[positive] - scipy.stats.rankdata(scores[positive])) / n_neg
+        below = 1 - (ranks[~positive] - scipy.stats.rankdata(scores[~positive])) / n_pos
         area = float(above.mean())
         areas.append(area)
         influence[model, positive] = (above - area) / n_pos
@@ -91,8 +91,8 @@ def delong(
         variance = float(np.sum(within**2)) * len(within) / max(1, len(within) - 1)
     error = float(np.sqrt(variance))
     difference = areas[1] - areas[0]
-    width = float(stats.norm.ppf((1 + confidence) / 2)) * error
-    p_value = float(2 * stats.norm.sf(abs(difference) / error)) if error > 0 else float(difference == 0)
+    width = float(scipy.stats.norm.ppf((1 + confidence) / 2)) * error
+    p_value = float(2 * scipy.stats.norm.sf(abs(difference) / error)) if error > 0 else float(difference == 0)
     return DeLong(
         areas[0],
         areas[1],

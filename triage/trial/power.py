@@ -1,9 +1,7 @@
 """How many rows it takes to see, or to rule out, a difference."""
 
 import numpy as np
-from scipy import optimize, stats
-from statsmodels.stats.power import TTestIndPower
-from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
+import scipy
 
 from triage.trial.sequential import mixture_width
 
@@ -15,6 +13,8 @@ def rows_for_shares(
 
     ``weight`` is the challenger's part of the traffic. By statsmodels' two-sample test of proportions.
     """
+    from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
+
     _check(share=share, difference=difference, weight=weight, alpha=alpha, power=power)
     ratio = weight / (1 - weight)
     champion = samplesize_proportions_2indep_onetail(
@@ -27,6 +27,8 @@ def rows_for_means(
     deviation: float, difference: float, *, weight: float = 0.5, alpha: float = 0.05, power: float = 0.8
 ) -> int:
     """As `rows_for_shares`, for a mean with standard ``deviation``; statsmodels' t test power."""
+    from statsmodels.stats.power import TTestIndPower
+
     _check(weight=weight, alpha=alpha, power=power)
     if not (deviation > 0 and difference > 0):
         raise ValueError(f"deviation {deviation} and difference {difference} must be above 0")
@@ -47,7 +49,7 @@ def rows_for_paired_shares(disagreement: float, difference: float, *, alpha: flo
         raise ValueError(
             f"models that differ on {disagreement:.1%} of rows can't differ by {difference:.1%} in accuracy"
         )
-    z_alpha, z_power = stats.norm.ppf(1 - alpha), stats.norm.ppf(power)
+    z_alpha, z_power = scipy.stats.norm.ppf(1 - alpha), scipy.stats.norm.ppf(power)
     root = z_alpha * np.sqrt(disagreement) + z_power * np.sqrt(disagreement - difference**2)
     return int(np.ceil(root**2 / difference**2))
 
@@ -64,14 +66,14 @@ def rows_to_rule_out(
     if not (deviation > 0 and margin > 0):
         raise ValueError(f"deviation {deviation} and margin {margin} must be above 0")
     one = deviation**2 * (1 / weight + 1 / (1 - weight))
-    z_power = stats.norm.ppf(power)
+    z_power = scipy.stats.norm.ppf(power)
 
     def missing(log_rows: float) -> float:
         variance = one / float(np.exp(log_rows))
         return float(mixture_width(variance, margin, confidence) + z_power * np.sqrt(variance)) - margin
 
     start = float(np.log(one / margin**2))
-    return int(np.ceil(np.exp(optimize.brentq(missing, start, start + 12))))
+    return int(np.ceil(np.exp(scipy.optimize.brentq(missing, start, start + 12))))
 
 
 def _check(**shares: float) -> None:

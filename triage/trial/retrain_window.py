@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats
+import scipy
 
 
 class Blocker(StrEnum):
@@ -135,11 +135,11 @@ def _distance(older: np.ndarray, newer: np.ndarray) -> tuple[float, float]:
         older, newer = (half[np.isfinite(half)] for half in numbers)
         if min(len(older), len(newer)) < 50:
             return 0.0, 1.0
-        found = stats.ks_2samp(older, newer, method="asymp")
+        found = scipy.stats.ks_2samp(older, newer, method="asymp")
         return float(found.statistic), float(found.pvalue)
     names, codes = np.unique(np.concatenate([older, newer]).astype(str), return_inverse=True)
     if len(names) < 2:
         return 0.0, 1.0
     counts = np.array([np.bincount(half, minlength=len(names)) for half in np.split(codes.reshape(-1), [len(older)])])
     shares = counts / counts.sum(axis=1, keepdims=True)
-    return float(np.abs(shares[0] - shares[1]).sum() / 2), float(stats.chi2_contingency(counts).pvalue)
+    return float(np.abs(shares[0] - shares[1]).sum() / 2), float(scipy.stats.chi2_contingency(counts).pvalue)

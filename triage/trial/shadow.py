@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+import scipy
 
 from triage.trial.bootstrap import design_effect
 from triage.trial.compare import compare
@@ -120,13 +119,15 @@ def _failures(champion: np.ndarray, challenger: np.ndarray, confidence: float) -
 
 
 def _clopper_pearson(events: int, n: int, tail: float) -> tuple[float, float]:
-    low = float(stats.beta.ppf(tail, events, n - events + 1)) if events else 0.0
-    high = float(stats.beta.ppf(1 - tail, events + 1, n - events)) if events < n else 1.0
+    low = float(scipy.stats.beta.ppf(tail, events, n - events + 1)) if events else 0.0
+    high = float(scipy.stats.beta.ppf(1 - tail, events + 1, n - events)) if events < n else 1.0
     return low, high
 
 
 def _disagreement(rows: ShadowRows, both: np.ndarray, threshold: float, confidence: float) -> Interval:
     """Wilson's interval on as many rows as the clusters are worth."""
+    from statsmodels.stats.proportion import proportion_confint
+
     differs = (rows.champion[both] >= threshold) != (rows.challenger[both] >= threshold)
     worth = 1.0 if rows.cluster is None else design_effect(differs, np.asarray(rows.cluster)[both])
     n = len(differs) / worth

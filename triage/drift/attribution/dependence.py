@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+import scipy
 
 from triage.drift.codes import as_floats, as_labels, evenly, is_number
 from triage.incident import Unmeasured
@@ -184,7 +184,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     result = np.zeros(len(values))
     present = ~np.isnan(values)
     if present.sum() > 1:
-        ranked = rankdata(values[present])
+        ranked = scipy.stats.rankdata(values[present])
         spread = ranked.std()
         result[present] = (ranked - ranked.mean()) / spread if spread > 0 else 0.0
     return result

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from triage.drift.attribution.game import Predict
@@ -41,6 +40,8 @@ def fit_surrogate(
             else:
                 columns.append(as_floats(pd.to_numeric(frame[name], errors="coerce")))
         return np.column_stack(columns)
+
+    from sklearn.ensemble import HistGradientBoostingRegressor
 
     low, high = float(np.min(answers[picked])), float(np.max(answers[picked]))
     model = HistGradientBoostingRegressor(max_iter=150, random_state=int(rng.integers(2**31)))

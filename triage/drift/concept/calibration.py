@@ -8,12 +8,15 @@ squares).
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
-import statsmodels.api as sm
-from scipy.stats import chi2
+import scipy
 
 from triage.errors import Unmeasurable
+
+if TYPE_CHECKING:
+    from statsmodels.regression.linear_model import RegressionResults
 
 MIN_ROWS, MAX_ROWS = 100, 50_000
 SIGNIFICANT = 0.001
@@ -87,7 +90,7 @@ def calibration_shift(
     full = np.column_stack([restricted, window, window * score])
     small, large = _fit(both, restricted, binary), _fit(both, full, binary)
     statistic = max(0.0, 2 * (large.llf - small.llf)) / design_effect
-    p_value = float(chi2.sf(statistic, 2))
+    p_value = float(scipy.stats.chi2.sf(statistic, 2))
     intercept, slope = float(large.params[2]), float(large.params[3])
     healthy = _fit(y, np.column_stack([np.ones_like(x), x]), binary)
     linear = healthy.params[0] + healthy.params[1] * x_now
@@ -160,7 +163,9 @@ def _known(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return y[known], x[known]
 
 
-def _fit(y: np.ndarray, design: np.ndarray, binary: bool) -> "sm.regression.linear_model.RegressionResults":
+def _fit(y: np.ndarray, design: np.ndarray, binary: bool) -> "RegressionResults":
+    import statsmodels.api as sm
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -171,7 +176,7 @@ def _fit(y: np.ndarray, design: np.ndarray, binary: bool) -> "sm.regression.line
             ) from error
 
 
-def _fitted(model: "sm.regression.linear_model.RegressionResults", design: np.ndarray, binary: bool) -> np.ndarray:
+def _fitted(model: "RegressionResults", design: np.ndarray, binary: bool) -> np.ndarray:
     linear: np.ndarray = design @ model.params
     return _sigmoid(linear) if binary else linear
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from triage.drift.attribution.reweight import effective_rows
@@ -82,6 +80,9 @@ def overlap(
     the other (runs of neighbouring rows without blocks): rows of one hour that share the same weather would give each
     other away, and the windows would seem to have nothing in common.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import roc_auc_score
+
     inputs = np.column_stack([_input(baseline[name], current[name]) for name in features])
     n, m = len(baseline), len(current)
     domain = np.repeat([0, 1], [n, m])

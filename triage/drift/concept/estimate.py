@@ -7,7 +7,6 @@ labels follow the scores as they did, so it sees what moved inputs do to perform
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 
 from triage.drift.losses import Loss
 from triage.drift.resample import block_sums, difference
@@ -48,6 +47,8 @@ def expected_loss(
         )
     if not np.isin(y, (0.0, 1.0)).all() or y.min() == y.max():
         raise Unmeasurable("expected performance needs labels of two classes, 0 and 1", hint="wait for labels")
+    from sklearn.isotonic import IsotonicRegression
+
     calibrated = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(p, y)
 
     def expectation(values: np.ndarray) -> np.ndarray:

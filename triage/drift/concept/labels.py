@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+import scipy
 
 from triage.drift.codes import as_floats
 from triage.incident import Unmeasured
@@ -175,10 +175,10 @@ def _ranking_fault(before: float, now: float, error: float, error_now: float) ->
     if before < MIN_HEALTHY_AUC:
         return None
     fell = (now - before) / float(np.hypot(error, error_now))
-    if now < 0.5 - norm.ppf(0.999) * error_now and fell < -SIGNIFICANT_Z:
+    if now < 0.5 - scipy.stats.norm.ppf(0.999) * error_now and fell < -SIGNIFICANT_Z:
         text = f"labels run against the scores: AUC {now:.3f}, {before:.3f} before"
         return LabelFault(LabelFaultKind.FLIPPED, text, before, now, fell)
-    if abs(now - 0.5) < norm.ppf(0.999) * error_now and fell < -SIGNIFICANT_Z:
+    if abs(now - 0.5) < scipy.stats.norm.ppf(0.999) * error_now and fell < -SIGNIFICANT_Z:
         text = f"labels have nothing to do with the scores: AUC {now:.3f}, {before:.3f} before"
         return LabelFault(LabelFaultKind.UNRELATED, text, before, now, fell)
     return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+import scipy
 
 from triage.drift.codes import Coding, encode, evenly, fit_coding
 
@@ -169,7 +169,7 @@ def _distinct(
     kept: list[Slice] = []
     seen: list[set[tuple[int, int]]] = []
     for strength, where, figures in found:
-        p = min(1.0, float(norm.sf(strength)) * (2 if either_way else 1) * max(tried, 1))
+        p = min(1.0, float(scipy.stats.norm.sf(strength)) * (2 if either_way else 1) * max(tried, 1))
         if p > SIGNIFICANT or len(kept) == most:
             break
         # A segment that shares a condition with a stronger one is the same finding, seen again.

@@ -205,4 +205,4 @@ def _atoms(values: np.ndarray, ranks: np.ndarray, cuts: np.ndarray, counts: np.n
 
 
 def _is_most(values: np.ndarray, value: float) -> bool:
-    return np.count_nonzero(values == value) >= 0.9 * len(values)
+    return int(np.count_nonzero(values == value)) >= 0.9 * len(values)
