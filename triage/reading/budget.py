@@ -48,7 +48,7 @@ def burn(ctx: Context, level: ServiceLevel) -> tuple[BurnVerdict, tuple[Source, 
 
 
 def _traffic(ctx: Context, step: timedelta, sources: tuple[Source, ...]) -> tuple[Series | None, tuple[Source, ...]]:
-    level = next((one for one in ctx.model.service_levels if one.kind is LevelKind.THROUGHPUT), None)
+    level = metrics.throughput(ctx)
     if level is None:
         return None, sources
     try:

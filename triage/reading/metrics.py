@@ -4,20 +4,28 @@ from datetime import timedelta
 
 import numpy as np
 
+from triage.catalog import LevelKind, ServiceLevel
+from triage.errors import SourceUnavailable, Unmeasurable
+from triage.health.series import step_seconds
 from triage.incident import Source, Window
 from triage.ports import Series
 from triage.step import Context, unmeasured
 
 HISTORY = timedelta(days=28)
+_MOMENT = timedelta(seconds=1)
 MOST_POINTS = 600
 """A chart needs no more points than this."""
 
 
-def one_series(ctx: Context, query: str, step: timedelta, history: timedelta = HISTORY) -> tuple[Series, Source]:
-    """The series of ``query`` over the incident and ``history`` before it. Unmeasured unless there is exactly one."""
+def one_series(
+    ctx: Context, query: str, step: timedelta, history: timedelta = HISTORY, *, closed: bool = False
+) -> tuple[Series, Source]:
+    """The series of ``query`` over the incident and ``history`` before it, with ``closed`` the sample at the incident's
+    end as well. Unmeasured unless there is exactly one."""
 
     def read() -> tuple[Series, Source]:
-        window = Window(ctx.incident.window.start - history, ctx.incident.window.end)
+        end = ctx.incident.window.end + (_MOMENT if closed else timedelta())
+        window = Window(ctx.incident.window.start - history, end)
         result = ctx.ports.metrics.range(query, window, step.total_seconds())
         if not result.series:
             unmeasured(
@@ -30,12 +38,36 @@ def one_series(ctx: Context, query: str, step: timedelta, history: timedelta = H
             )
         return result.series[0], result.source
 
-    return ctx.scope.once(("series", query, step, history), read)
+    return ctx.scope.once(("series", query, step, history, closed), read)
 
 
 def kpi(ctx: Context) -> tuple[Series, Source]:
-    """The model's KPI."""
-    return one_series(ctx, ctx.model.kpi.query, ctx.model.kpi.step)
+    """The model's KPI. A sample tells of the step that ends with it, so each stands at the time that step began."""
+    return _by_step(ctx, ctx.model.kpi.query, ctx.model.kpi.step)
+
+
+def throughput(ctx: Context) -> ServiceLevel | None:
+    """The service level that says how many requests there are."""
+    return next((level for level in ctx.model.service_levels if level.kind is LevelKind.THROUGHPUT), None)
+
+
+def traffic(ctx: Context) -> tuple[Series, Source] | None:
+    """How many requests each step had, timed as `kpi` is; None where nothing tells."""
+    level = throughput(ctx)
+    if level is None:
+        return None
+    try:
+        return _by_step(ctx, level.query, level.step or ctx.model.kpi.step)
+    except (Unmeasurable, SourceUnavailable) as error:
+        ctx.progress(f"{ctx.model.kpi.name} is not weighed by traffic: {error.message}")
+        return None
+
+
+def _by_step(ctx: Context, query: str, step: timedelta) -> tuple[Series, Source]:
+    series, source = one_series(ctx, query, step, closed=True)
+    own = step_seconds(series)
+    length = own if own > step.total_seconds() else step.total_seconds()
+    return Series(series.labels, series.times - length, series.values), source
 
 
 def thinned(series: Series, since: float) -> tuple[list[float], list[float | None]]:

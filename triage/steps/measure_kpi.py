@@ -26,7 +26,8 @@ class Params(BaseModel):
 def run(ctx: Context) -> Findings:
     kpi = ctx.model.kpi
     series, source = metrics.kpi(ctx)
-    found = level(series, ctx.incident.window, ctx.rng)
+    traffic = metrics.traffic(ctx)
+    found = level(series, ctx.incident.window, ctx.rng, traffic[0] if traffic else None)
     if isinstance(found, str):
         unmeasured(
             f"{kpi.name} could not be compared with its history: {found}", hint="check the KPI's query in triage.yaml"
@@ -67,7 +68,7 @@ def run(ctx: Context) -> Findings:
         subject=kpi.name,
         statement=(
             f"{kpi.name} is {figure(found.current, kpi.unit)} against {figure(found.expected, kpi.unit)} expected"
-            f" by the {found.baseline}"
+            f" by the {found.baseline}{', each point weighed by its traffic' if found.weighed else ''}"
         ),
         measures=(
             Measure("expected", found.expected, kpi.unit),
@@ -75,7 +76,7 @@ def run(ctx: Context) -> Findings:
             Measure("change", found.shift, kpi.unit, found.low, found.high),
             Measure("target", kpi.target, kpi.unit),
         ),
-        sources=(source,),
+        sources=(source, traffic[1]) if traffic else (source,),
         window=ctx.incident.window,
         chart=_chart(ctx, series, found, drop),
     )
