@@ -56,11 +56,15 @@ def traffic(ctx: Context) -> tuple[Series, Source] | None:
     level = throughput(ctx)
     if level is None:
         return None
-    try:
-        return _by_step(ctx, level.query, level.step or ctx.model.kpi.step)
-    except (Unmeasurable, SourceUnavailable) as error:
-        ctx.progress(f"{ctx.model.kpi.name} is not weighed by traffic: {error.message}")
-        return None
+
+    def read() -> tuple[Series, Source] | None:
+        try:
+            return _by_step(ctx, level.query, level.step or ctx.model.kpi.step)
+        except (Unmeasurable, SourceUnavailable) as error:
+            ctx.progress(f"{ctx.model.kpi.name} is not weighed by traffic: {error.message}")
+            return None
+
+    return ctx.scope.once("traffic", read)
 
 
 def _by_step(ctx: Context, query: str, step: timedelta) -> tuple[Series, Source]:

@@ -12,10 +12,13 @@ from triage.codec import canonical, decode, digest
 from triage.drift.profiles.edges import Edges
 from triage.drift.profiles.profile import WindowProfile, merge_all
 from triage.drift.profiles.scan import plan_edges, profile_loads
+from triage.drift.quality.arrivals import Arrivals
 from triage.errors import DataError, EmptyWindow, NotFound, Refused, SourceUnavailable, TriageError, Unmeasurable
 from triage.incident import Source, Window
 from triage.ports import ModelVersion
+from triage.reading.arrivals import ArrivalCount, bin_seconds
 from triage.reading.features import champion, features
+from triage.reading.metrics import traffic
 from triage.reading.sample import EvenSample
 from triage.step import Context, seeded, unmeasured
 
@@ -28,13 +31,16 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class WindowRead:
-    """``rows`` is an even sample (at most `SAMPLE_ROWS`) of the ``total`` rows; ``profile`` counts them all."""
+    """``rows`` is an even sample (at most `SAMPLE_ROWS`) of the ``total`` rows; ``profile`` and ``arrivals`` count them
+    all."""
 
     window: Window | None
     profile: WindowProfile
     rows: pd.DataFrame
     total: int
     source: Source
+    arrivals: tuple[Arrivals, ...]
+    """When the rows came: of the window, or of each healthy part of a span."""
 
 
 def current(ctx: Context) -> WindowRead:
@@ -62,7 +68,14 @@ def healthy(ctx: Context) -> WindowRead:
         span,
         total,
     )
-    return WindowRead(span, merge_all(parts[0].profile.edges, [part.profile for part in parts]), rows, total, source)
+    return WindowRead(
+        span,
+        merge_all(parts[0].profile.edges, [part.profile for part in parts]),
+        rows,
+        total,
+        source,
+        tuple(one for part in parts for one in part.arrivals),
+    )
 
 
 def history(ctx: Context) -> tuple[WindowProfile, ...]:
@@ -232,7 +245,11 @@ def read_window(ctx: Context, window: Window, most: int) -> WindowRead | None:
     except EmptyWindow:
         return None
     sample = EvenSample(most, seeded(f"rows of {window}"))
-    profile = profile_loads(sample.watched(scan.loads()), edges)
+    key = dataset.key if dataset.key in there else None
+    arriving = ArrivalCount(window, bin_seconds(ctx.incident.window), dataset.time, key)
+    profile = profile_loads(arriving.watched(sample.watched(scan.loads())), edges)
     if not sample.seen:
         return None
-    return WindowRead(window, profile, sample.table().to_pandas(), sample.seen, scan.source)
+    requests = traffic(ctx)
+    came = arriving.arrivals(requests[0] if requests else None)
+    return WindowRead(window, profile, sample.table().to_pandas(), sample.seen, scan.source, (came,))

@@ -1,20 +1,24 @@
-"""Look for broken data: nulls, stuck values, units, renames, types, ranges, and the source they have in common."""
+"""Look for broken data: nulls, stuck values, units, renames, types, ranges, and rows missing, late or doubled."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
 
+from triage.catalog import PerRow
+from triage.codec import decode
 from triage.diagnosis.scorecard import STRENGTH
 from triage.drift.attribution.game import Mechanism
+from triage.drift.quality.arrivals import find_row_faults
 from triage.drift.quality.fault import DataFault, FaultKind, SourceFault, by_source
 from triage.drift.quality.inspect import QualityReport
 from triage.errors import Unmeasurable
-from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
+from triage.incident import CauseKind, Drop, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
 from triage.reading.analysis import HARMLESS_BY_ITSELF, impact, quality
 from triage.reading.features import features
 from triage.reading.parity import skewed
-from triage.reading.weight import Weight, together, weights
+from triage.reading.weight import CLEAR_SHARE, Weight, together, weights
 from triage.step import Context, Findings, unmeasured
 
 about = CauseKind.DATA_QUALITY
@@ -47,7 +51,11 @@ def run(ctx: Context) -> Findings:
     served = skewed(ctx)
     mine = [fault for fault in all_faults if fault.feature not in served]
     groups = [(group, own) for group in by_source(mine, sources_of) if (own := _own(group, weighed))]
-    found = [_evidence(ctx, group, faults, weighed, missing, sources) for group, faults in groups]
+    rows = find_row_faults(windows.healthy(ctx).arrivals, windows.current(ctx).arrivals[0])
+    found = [
+        *(_evidence(ctx, group, faults, weighed, missing, sources) for group, faults in groups),
+        *(_of_rows(ctx, fault, sources) for fault in _widest(rows)),
+    ]
     guilty = [item for item in found if item.verdict is Verdict.SUPPORTS]
     if guilty:
         verdict, said = Verdict.SUPPORTS, f"broken data from {', '.join(item.subject for item in guilty)}"
@@ -72,13 +80,63 @@ def run(ctx: Context) -> Findings:
         statement=f"{said} (against {report.healthy_windows} healthy windows)",
         measures=(
             Measure("features", report.features_checked),
-            Measure("faults", sum(len(faults) for _, faults in groups)),
+            Measure("faults", sum(len(faults) for _, faults in groups) + len(rows)),
             Measure(STRENGTH, max((item.measure(STRENGTH) or 0.0 for item in guilty), default=1.0)),
         ),
         sources=sources,
         window=ctx.incident.window,
     )
     return Findings(evidence=(whole, *found), outputs={"faults": len(found)})
+
+
+def _widest(faults: tuple[DataFault, ...]) -> list[DataFault]:
+    """The widest fault of each kind, which tells of the others of its kind."""
+    widest: dict[FaultKind, DataFault] = {}
+    for fault in sorted(faults, key=lambda one: -one.share):
+        first = widest.setdefault(fault.kind, fault)
+        if first is not fault:
+            widest[fault.kind] = replace(first, statement=f"{first.statement}; {fault.statement}")
+    return list(widest.values())
+
+
+def _of_rows(ctx: Context, fault: DataFault, sources: tuple[Source, ...]) -> Evidence:
+    """Whole rows at fault: what is said of the window then rests on the rows that are there, once each.
+
+    Rows that came twice also lower a KPI that counts every row, which supports the cause where that is much of the
+    drop. What rows that are not there would have held can't be known.
+    """
+    name = f"{WHOLE}.rows.{fault.kind.replace(' ', '_')}"
+    drop = _relative_drop(ctx)
+    measures: tuple[Measure, ...] = ()
+    counted_twice = fault.kind is FaultKind.DUPLICATES and ctx.model.kpi.per_row is PerRow.LABEL
+    if counted_twice and drop is not None and fault.share >= drop * CLEAR_SHARE:
+        verdict, measures = Verdict.SUPPORTS, (Measure(STRENGTH, UNPROVEN_STRENGTH),)
+        said = f"{fault.statement}; a KPI that counts each of them moves by that much"
+    else:
+        verdict = Verdict.INCONCLUSIVE
+        said = f"{fault.statement}; other findings rest on the rows that are there"
+    return Evidence(
+        id=name,
+        step=ctx.step,
+        about=about,
+        verdict=verdict,
+        subject="rows",
+        statement=said,
+        hint="look at what writes the serving log; run again when the rows are there"
+        if fault.kind is not FaultKind.DUPLICATES
+        else "look for retries in what writes the serving log, or for files that the path names twice",
+        measures=(Measure("rows", fault.share, "share of rows"), *measures),
+        sources=sources,
+        window=ctx.incident.window,
+        part_of="" if verdict is Verdict.SUPPORTS else WHOLE,
+    )
+
+
+def _relative_drop(ctx: Context) -> float | None:
+    """How far the KPI moved, as a fraction of its healthy level, where an earlier step measured a drop."""
+    measured = next((step.outputs["drop"] for step in ctx.incident.steps.values() if "drop" in step.outputs), None)
+    drop = decode(Drop, measured) if measured is not None else None
+    return abs(drop.change / drop.healthy) if drop is not None and drop.worse and drop.healthy else None
 
 
 _ALONE = {
