@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.light_world import world
 from triage.cli import main
 
 HEAVY = ("mlflow", "numpy", "pandas", "pyarrow", "pydantic", "scipy", "sklearn", "statsmodels", "textual", "yaml")
@@ -81,3 +82,29 @@ def test_lint_prints_every_fault_with_its_line(tmp_path: Path, capsys: pytest.Ca
     out, err = capsys.readouterr()
     assert out == ""
     assert f"{book}:4" in err
+
+
+FULL = Path("/dev/full")  # Linux's own disk that is always full
+
+
+@pytest.mark.skipif(not FULL.is_char_device(), reason="needs /dev/full")
+def test_a_full_disk_is_named_and_a_device_is_never_replaced(home: Path) -> None:
+    world(1).run(home)
+    for words in (["show"], ["report", "--out", str(FULL)]):
+        with FULL.open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "triage", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert done.returncode == 1
+        assert "No space left on device" in done.stderr
+        assert "hint: " in done.stderr
+        assert "Traceback" not in done.stderr
+    assert FULL.is_char_device()
+
+
+def test_a_report_goes_where_a_link_points(home: Path) -> None:
+    world(1).run(home)
+    (home / "link.md").symlink_to(home / "real.md")
+    assert main(["report", "--out", str(home / "link.md")]) == 0
+    assert (home / "link.md").is_symlink()
+    assert "# " in (home / "real.md").read_text()

@@ -4,6 +4,7 @@ Exit codes: 0 nothing more to do · 1 failed · 2 usage · 3 waiting for approva
 """
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -29,6 +30,7 @@ from triage.cli import (
 from triage.cli.output import complain
 from triage.errors import TriageError, UsageError
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _EPILOG = """\
 exit codes: 0 nothing more to do, 1 failed, 2 usage, 3 waiting for approval, 4 needs a person;
 130 interrupted with Ctrl-C: 'triage resume' goes on
@@ -52,6 +54,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _close_stdout() -> None:
+    """What is still in the buffer goes nowhere, so that the interpreter does not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code says how it ended. No command opens the app, where there is a terminal for it."""
     for stream in (sys.stdout, sys.stderr):
@@ -72,6 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("triage: interrupted; nothing is lost, 'triage resume' goes on where this stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()
+        return 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _close_stdout()
+        print(f"triage: can't write: {error.strerror}\n  hint: make room, or write to another place", file=sys.stderr)
         return 1
     return int(code)

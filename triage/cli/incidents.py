@@ -178,12 +178,20 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def write_whole(path: Path, body: str | bytes) -> None:
-    """Write ``path`` so that it is there whole or not at all. Raises StepFailed when it can't be written."""
+    """Write ``path`` so that it is there whole or not at all; a device or a pipe is written to, never replaced.
+
+    Raises StepFailed when it can't be written.
+    """
     if not path.name or path.is_dir():
         raise StepFailed(f"can't write {path}: it is a folder", hint="name a file in it")
+    path = path.resolve() if path.is_symlink() else path
+    content = body if isinstance(body, bytes) else body.encode()
     beside = path.with_name(f".{path.name}.part")
     try:
-        beside.write_bytes(body if isinstance(body, bytes) else body.encode())
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
+        beside.write_bytes(content)
         beside.replace(path)
     except OSError as error:
         with suppress(OSError):
