@@ -80,9 +80,9 @@ def values(column: pa.Array) -> Values:
             column = _as_text(column).dictionary_encode()
         indices, distinct = column.indices, column.dictionary
         nulls = indices.null_count
+        if nulls:  # what stands in their slots may be anything
+            indices = indices.cast(pa.int32()).fill_null(len(distinct))
         codes = _slots(indices) if len(indices) else np.empty(0, np.int64)
-        if nulls:
-            codes = np.where(_valid(indices), codes, len(distinct))
         counts = np.bincount(codes, minlength=len(distinct) + 1)[: len(distinct)].astype(np.int64, copy=False)
         if distinct.null_count:
             missing = np.asarray(distinct.is_null())

@@ -19,7 +19,9 @@ from triage.drift.profiles.tally import CAPACITY, Tally, trimmed
 Batch: TypeAlias = pa.RecordBatch | pa.Table
 
 
-def plan_edges(sample: Batch, kinds: Mapping[str, Kind] | None = None, leave_out: Iterable[str] = ()) -> Edges:
+def plan_edges(
+    sample: Batch, kinds: Mapping[str, Kind] | None = None, leave_out: Iterable[str] = (), threads: int = 2
+) -> Edges:
     """Plan the bins of every column of ``sample`` (some 20,000 to 200,000 rows of the baseline, not only its first
     hours).
 
@@ -29,7 +31,8 @@ def plan_edges(sample: Batch, kinds: Mapping[str, Kind] | None = None, leave_out
     skipped = set(leave_out)
     chosen = kinds or {}
     names = [name for name in sample.schema.names if name not in skipped]
-    return Edges(tuple(_plan(name, whole(sample.column(name)), chosen.get(name)) for name in names))
+    with ThreadPoolExecutor(threads, thread_name_prefix="plan") as pool:
+        return Edges(tuple(pool.map(lambda name: _plan(name, whole(sample.column(name)), chosen.get(name)), names)))
 
 
 def profile_batch(batch: Batch, edges: Edges) -> WindowProfile:
