@@ -54,7 +54,7 @@ def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta, 
 
 
 def _release() -> dict[str, Any]:
-    """A release in minutes. The lab's margins are wide: it has a few requests a second, and a month of small segments."""
+    """A release in minutes. The lab's margins are wide: few requests a second, small segments."""
 
     def by_version(metric: str, more: str = "") -> str:
         return f'sum(increase({metric}{{version="$version"{more}}}[$interval]))'
