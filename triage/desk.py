@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 DEFAULT_PLAYBOOK = "model_quality_drop"
+MOST_JOINED = 200
+"""Alerts that an incident takes into its journal beside its own."""
 SHORTLY = timedelta(seconds=3)
 """A wait that is not worth letting go of an incident for."""
 POLL_SECONDS = 2.0
@@ -143,9 +145,11 @@ class Desk:
         return self.journal.received(key) if key else None
 
     def join(self, incident: str, alert: "Alert") -> None:
-        """Say that ``alert`` belongs to ``incident``; said twice, it is written once."""
+        """Say that ``alert`` belongs to ``incident``; said twice, it is written once. Only the first `MOST_JOINED` are
+        written: an alert that flaps all night must not outgrow what was found."""
         found = self.journal.read(incident)
-        if all(_firing(alert) != _firing(other) for other in (found.alert, *found.joined)):
+        fresh = all(_firing(alert) != _firing(other) for other in (found.alert, *found.joined))
+        if fresh and len(found.joined) < MOST_JOINED:
             self.journal.append(incident, [Entry("alert_joined", {"alert": alert})])
 
     def clear(self, incident: str) -> "Incident":

@@ -9,6 +9,7 @@ import pytest
 from tests.light_world import world
 from tests.webhook.hub import TWO_MODELS, hub
 from tests.webhook.payloads import alert, delivery
+from triage.desk import MOST_JOINED
 from triage.errors import JournalError, SourceUnavailable
 from triage.incident import State
 from triage.webhook.inbox import Decision
@@ -244,6 +245,14 @@ def test_an_alert_that_joined_an_approved_incident_which_is_cleared_asks_for_the
     at.desk.approve("shop-1", incident.plan.digest, "ada")
     assert at.desk.advance("shop-1").approval is not None
     assert any(step.uses == "request_approval" and step.settled for step in at.desk.incident("shop-1").steps.values())
+
+
+def test_an_incident_takes_in_so_many_alerts_and_no_more(tmp_path: Path) -> None:
+    at = hub(tmp_path)
+    at.deliver(*[delivery(*(alert(instance=f"{n}-{m}") for m in range(50))) for n in range(6)])
+    assert len(at.desk.incident("shop-1").joined) == MOST_JOINED
+    assert {one.decision for one in at.inbox.alerts(1000)} == {Decision.STARTED, Decision.JOINED}
+    assert len(at.inbox.alerts(1000)) == 300
 
 
 def test_the_log_is_one_object_a_line_without_control_characters(tmp_path: Path) -> None:

@@ -15,12 +15,15 @@ import psutil
 import pytest
 import yaml
 
+from tests.light_world import CATALOG
 from tests.webhook.payloads import alert, delivery
 from tests.webhook.served import TOKEN, eventually, served
 from triage.adapters.clock import SystemClock
 from triage.codec import format_time
+from triage.errors import UsageError
 from triage.incident import Incident
 from triage.journal import Journal
+from triage.webhook.server import only_one
 
 ALERTMANAGER = shutil.which("alertmanager") or shutil.which("prometheus-alertmanager")
 
@@ -89,10 +92,19 @@ def test_a_run_whose_process_is_killed_is_taken_up_again(tmp_path: Path) -> None
 def test_a_port_that_is_taken_is_said_with_what_to_do(tmp_path: Path) -> None:
     from triage.cli import main
 
-    with socket.create_server(("127.0.0.1", 0)) as taken, served(tmp_path):
+    (tmp_path / "triage.yaml").write_text(CATALOG)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["serve", "--catalog", str(tmp_path / "triage.yaml"), "--listen", f"127.0.0.1:{port}"]) == 2
         assert main(["serve", "--catalog", str(tmp_path / "triage.yaml"), "--listen", "nowhere"]) == 2
+
+
+def test_a_second_server_in_the_same_home_is_refused(tmp_path: Path) -> None:
+    held = only_one(tmp_path)
+    with pytest.raises(UsageError, match="another 'triage serve' works"):
+        only_one(tmp_path)
+    held.close()
+    only_one(tmp_path).close()
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """`triage serve`, put together: the doors, and four threads behind them that each do one thing."""
 
+import fcntl
 import logging
 import os
 import signal
@@ -8,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -63,6 +64,7 @@ class Server:
         self.intake = Intake(home / INBOX, serve.limits, self._clock, self.figures, self.log)
         self._notifiers = wiring.notifiers(catalog)
         self._runs: Runs | None = None
+        self._lock: IO[bytes] | None = None
         self._loops = self._made()
 
     def run(self) -> None:
@@ -71,6 +73,7 @@ class Server:
         app = application(serve, self.intake, self.figures, self.log, self.troubles, self.dead)
         config = web_config(serve, app, self.log)  # what is wrong with the catalogue is said before anything starts
         listening = open_socket(serve.listen)
+        self._lock = only_one(self._home)
         signal.signal(signal.SIGTERM, _noted)  # uvicorn raises what it caught again when it is done
         signal.signal(signal.SIGINT, _noted)
         self.intake.start()
@@ -213,6 +216,20 @@ def web_config(serve: Serve, app: Starlette, log: Log) -> uvicorn.Config:
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"serve.tls can't be used: {error}", hint="PEM files of a certificate and its key") from None
     return config
+
+
+def only_one(home: Path) -> IO[bytes]:
+    """A lock on ``home`` that ends with this process, however it ends. Raises UsageError while another has it."""
+    home.mkdir(parents=True, exist_ok=True)
+    held = (home / "serve.lock").open("wb")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.close()
+        raise UsageError(
+            f"another 'triage serve' works in {home}", hint="end it first, or set another TRIAGE_HOME"
+        ) from None
+    return held
 
 
 def open_socket(listen: str) -> socket.socket:
