@@ -104,7 +104,7 @@ class ReleasePolicy(Part):
     interval: PositiveDuration = timedelta(minutes=5)
     """Distance of two looks at a canary."""
     lag: Duration = timedelta(seconds=30)
-    """How long after an interval's end its metrics are there."""
+    """How long after an interval's end its metrics are there, and its answers logged."""
     min_intervals: int = Field(3, ge=1)
     """Looks at each stage, at least."""
     horizon: int = Field(48, ge=1)

@@ -64,7 +64,7 @@ def _release() -> dict[str, Any]:
     return {
         "stages": [0.1, 0.5],
         "interval": "15s",
-        "lag": "5s",
+        "lag": "15s",
         "min_intervals": 2,
         "horizon": 60,
         "hold": "10m",

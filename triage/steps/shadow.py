@@ -98,8 +98,10 @@ def _watch(ctx: Context, versions: Versions) -> UnderWay:
     judged_before = sum(1 for look in ctx.record.looks if look["judged"])
     wanted = limits.min_rows * 2**judged_before
     look: dict[str, Any] = {"at": encode(now), "judged": False, "rows": 0}
+    # What was asked before the copying began, and what is not logged yet, has no second answer, and no fault.
+    lag = min(policy(ctx).lag, (now - since) / 4)
     try:
-        rows, sources = paired(ctx, versions, Window(since, now))
+        rows, sources = paired(ctx, versions, Window(since + lag, now - lag))
     except TriageError as error:
         said = f"can't be judged now: {error.message}"
         look |= {"verdict": TrialVerdict.ERROR.value, "statement": said}
