@@ -20,6 +20,8 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     _folder(command)
     command.add_argument("--rows", type=int, default=240_000, metavar="N", help="impressions of its month")
     command.add_argument("--hours", type=float, default=4.0, metavar="H", help="the visitors leave after H hours")
+    command.add_argument("--webhook", metavar="URL", help="whom its Alertmanager tells, such as 'triage serve'")
+    command.add_argument("--webhook-token", type=Path, metavar="FILE", help="the bearer token to show there")
     json_flag(command)
     command.set_defaults(run=_up)
 
@@ -55,7 +57,14 @@ def _home(arguments: argparse.Namespace) -> Path:
 def _up(arguments: argparse.Namespace) -> int:
     from triage.lab.stack import up
 
-    found = up(_home(arguments), hours=arguments.hours, world_rows=arguments.rows, progress=progress)
+    found = up(
+        _home(arguments),
+        webhook_url=arguments.webhook,
+        webhook_bearer_file=arguments.webhook_token.absolute() if arguments.webhook_token else None,
+        hours=arguments.hours,
+        world_rows=arguments.rows,
+        progress=progress,
+    )
     return _show(found, arguments)
 
 
