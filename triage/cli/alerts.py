@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import json_flag
+from triage.cli.incidents import count
 from triage.cli.output import as_json, say, table
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
         " parked: for a person to look at; unknown: the catalogue has no model or playbook for it; over: resolved"
         " before a run started",
     )
-    command.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default: 50)")
+    command.add_argument("--limit", type=count, default=50, metavar="N", help="how many at most (default: 50)")
     command.add_argument("--refused", action="store_true", help="deliveries that were refused, and why")
     command.add_argument(
         "--only", choices=("started", "joined", "held", "parked", "unknown", "over"), help="those of one kind"

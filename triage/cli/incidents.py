@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command = commands.add_parser("incidents", help="list incidents, newest first")
-    command.add_argument("--limit", type=_count, default=50, metavar="N", help="how many at most (default: 50)")
+    command.add_argument("--limit", type=count, default=50, metavar="N", help="how many at most (default: 50)")
     json_flag(command)
     command.set_defaults(run=_incidents)
 
@@ -71,9 +71,10 @@ def _moment(text: str) -> tuple[str, datetime]:
     return name, at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """An argument that is a number from 1 on."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of incidents; write 1 or more")
+        raise argparse.ArgumentTypeError(f"'{text}' is no number; write 1 or more")
     return int(text)
 
 
