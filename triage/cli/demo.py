@@ -13,6 +13,10 @@ from triage.errors import UsageError
 if TYPE_CHECKING:
     from triage.desk import Desk
     from triage.incident import Incident
+    from triage.lab.worlds import World
+
+APPROVER = "demo"
+"""Who approves the plans of a rehearsal that nobody decides on."""
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -23,6 +27,9 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     command.add_argument("world", nargs="?", choices=("story", "flights"), default="story", help="default: story")
     command.add_argument("--seed", type=int, default=7, metavar="N", help="of the story's random numbers (default: 7)")
+    command.add_argument(
+        "--stop-at-approval", action="store_true", help="leave the decisions to you, and with them what follows"
+    )
     command.add_argument(
         "--lab", action="store_true", help="on real servers that are started for it: takes about 9 minutes"
     )
@@ -61,7 +68,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     from triage.wiring import home
 
     world = build(arguments.world, home() / "worlds", seed=arguments.seed, progress=progress)
-    desk = open_desk()
+    goes_on = arguments.world == "story" and not arguments.stop_at_approval
+    desk = _simulated(world) if goes_on else open_desk()
     alert = Alert(
         name=world.alert_name,
         model=world.model,
@@ -71,8 +79,31 @@ def _demo(arguments: argparse.Namespace) -> int:
         requested_by=user(),
     )
     receipt = desk.receive(alert, Catalog.load(world.catalog_path))
-    desk.advance(receipt.incident, progress)
+    incident = desk.advance(receipt.incident, progress)
+    if goes_on:
+        _decide(desk, incident)
     return _show(desk, receipt.incident, arguments)
+
+
+def _simulated(world: "World") -> "Desk":
+    """The desk of a story that goes on after the alert."""
+    from triage.lab.worlds.story_release import released_desk
+    from triage.wiring import home
+
+    return released_desk(world, home())
+
+
+def _decide(desk: "Desk", incident: "Incident") -> None:
+    """Approve each plan as the demo, in plain words: nobody is asked, and nobody is served."""
+    from triage.approval import short_digest
+    from triage.incident import State
+
+    while incident.state is State.WAITING_FOR_APPROVAL and incident.plan is not None:
+        plan = incident.plan
+        say(f"the plan: {plan.summary}")
+        say(f"the demo approves {short_digest(plan.digest)} as 'demo'; what follows runs on simulated traffic")
+        desk.approve(incident.id, plan.digest, APPROVER, account="triage demo")
+        incident = desk.advance(incident.id, progress)
 
 
 def _show(desk: "Desk", incident: str, arguments: argparse.Namespace) -> int:

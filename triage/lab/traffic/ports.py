@@ -32,8 +32,11 @@ class SimulatedRouter(MemoryRouter):
 class SimulatedMetrics:
     """The KPI and the guardrails go on after the recording; any other query is the recording's to answer."""
 
-    def __init__(self, recorded: Metrics, simulation: Simulation, model: Model, start: float) -> None:
+    def __init__(
+        self, recorded: Metrics, simulation: Simulation, model: Model, start: float, kpi_delay_seconds: float = 0.0
+    ) -> None:
         self._recorded, self._simulation, self._model, self._start = recorded, simulation, model, start
+        self._delay_seconds = kpi_delay_seconds
 
     def range(self, query: str, window: Window, step_seconds: float) -> RangeResult:
         self._simulation.advance()
@@ -52,7 +55,8 @@ class SimulatedMetrics:
         before = self._recorded.range(query, window, step_seconds)
         counters = self._simulation.counters
         times = np.array(counters.times)
-        total, events = (_increase(times, _all(part), 3600.0) for part in (counters.requests, counters.conversions))
+        counted = _delayed(_all(counters.conversions), self._simulation.pace.step_seconds, self._delay_seconds)
+        total, events = (_increase(times, one, 3600.0) for one in (_all(counters.requests), counted))
         with np.errstate(invalid="ignore", divide="ignore"):
             share = np.where(total > 0, events / total, np.nan)
         share[times < self._start + 3600.0] = np.nan
@@ -102,6 +106,20 @@ def _grid(window: Window, step_seconds: float) -> Grid:
 
 def _all(by_version: Mapping[str, list[float]]) -> np.ndarray:
     return np.sum([np.array(values) for values in by_version.values()], axis=0) if by_version else np.array([])
+
+
+def _delayed(cumulated: np.ndarray, step_seconds: float, delay_seconds: float) -> np.ndarray:
+    """A counter of events that are only counted some time after their request, exponentially ``delay_seconds``."""
+    if not delay_seconds or not len(cumulated):
+        return cumulated
+    new = np.diff(cumulated, prepend=0.0)
+    kept = np.exp(-step_seconds / delay_seconds)
+    waiting, out = new[0] * kept / (1 - kept), np.empty(len(new))
+    for index, arrived in enumerate(new):
+        waiting += arrived
+        out[index] = waiting * (1 - kept)
+        waiting *= kept
+    return np.cumsum(out)
 
 
 def _increase(times: np.ndarray, cumulated: np.ndarray, seconds: float) -> np.ndarray:

@@ -11,8 +11,7 @@ import pandas as pd
 from triage.ports import Clock, Rollout
 
 Predict = Callable[[pd.DataFrame], np.ndarray]
-STEP_SECONDS = 300.0
-"""Traffic is made in steps of this length; what the router does changes between two of them."""
+RATE_ROWS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,10 @@ class Pace:
     rows_per_hour: float
     requests_per_hour: float
     label_delay_seconds: float
+    step_seconds: float = 300.0
+    """Traffic is made in steps of this length; what the router does changes between two of them."""
+    profile: Callable[[float], float] = lambda at: 1.0
+    """Relative traffic at a Unix time."""
     usually: float = 0.0009
     failing: Mapping[str, float] = field(default_factory=dict)
 
@@ -78,8 +81,9 @@ class Simulation:
         self.shop, self.pace = shop, pace
         self.counters, self.logged = Counters(), Logged()
         self._clock, self._rollout, self._predict_of, self._rng = clock, rollout, predict_of, rng
-        self._reached = -(-start.timestamp() // STEP_SECONDS) * STEP_SECONDS
+        self._reached = -(-start.timestamp() // pace.step_seconds) * pace.step_seconds
         self._next_key = first_key
+        self._rates: dict[tuple[int, str], float] = {}
 
     @property
     def now(self) -> datetime:
@@ -88,33 +92,41 @@ class Simulation:
     def advance(self) -> None:
         """Make the traffic of every whole step that is over."""
         now = self._clock.now().timestamp()
-        while self._reached + STEP_SECONDS <= now:
+        while self._reached + self.pace.step_seconds <= now:
             self._step(self._reached, self._rollout())
-            self._reached += STEP_SECONDS
+            self._reached += self.pace.step_seconds
 
     def _step(self, begin: float, rollout: Rollout) -> None:
-        hours = STEP_SECONDS / 3600
+        length = self.pace.step_seconds
+        hours = length / 3600 * self.pace.profile(begin + length / 2)
         n = int(self._rng.poisson(self.pace.rows_per_hour * hours))
         total = int(self._rng.poisson(self.pace.requests_per_hour * hours))
-        seconds = np.sort(begin + self._rng.random(n) * STEP_SECONDS)
+        seconds = np.sort(begin + self._rng.random(n) * length)
         mine = self._rng.random(n) < rollout.weight
         theirs = int(self._rng.binomial(total, rollout.weight))
         counted = {rollout.champion: total - theirs}
         if rollout.challenger:
             counted[rollout.challenger] = theirs
-        self.counters.times.append(begin + STEP_SECONDS)
-        chances = {}
+        self.counters.times.append(begin + length)
         for version, chosen in ((rollout.champion, ~mine), (rollout.challenger, mine)):
             if version and chosen.any():
-                chances[version] = self._answer(seconds[chosen], version, rollout)
+                self._answer(seconds[chosen], version, rollout)
         for version, requests in counted.items():
-            self._count(version, requests, chances.get(version))
+            self._count(version, requests, self._rate(version, begin) if requests else 0.0)
         for series in (self.counters.requests, self.counters.errors, self.counters.conversions):
             for values in series.values():
                 values += [values[-1]] * (len(self.counters.times) - len(values))
 
-    def _answer(self, seconds: np.ndarray, version: str, rollout: Rollout) -> float:
-        """Log what ``version`` answered, and a copy's answers where there is a shadow; returns the mean chance."""
+    def _rate(self, version: str, at: float) -> float:
+        """The part of ``version``'s requests that the counters see convert: many more are counted than logged."""
+        known = (id(self.shop), version)
+        if known not in self._rates:
+            served = self.shop.serve(self._rng, np.full(RATE_ROWS, at), self._predict_of(version))
+            self._rates[known] = float(served.chances.mean())
+        return self._rates[known]
+
+    def _answer(self, seconds: np.ndarray, version: str, rollout: Rollout) -> None:
+        """Log what ``version`` answered, and a copy's answers where there is a shadow."""
         served = self.shop.serve(self._rng, seconds, self._predict_of(version))
         n = len(seconds)
         keys = self._next_key + np.arange(n)
@@ -130,12 +142,11 @@ class Simulation:
         label = (self._rng.random(n) < served.chances).astype("int64")
         due = at + pd.Timedelta(seconds=self.pace.label_delay_seconds)
         self.logged.labels.append(pd.DataFrame({"key": keys, "at": due, "label": label}))
-        return float(served.chances.mean())
 
-    def _count(self, version: str, requests: int, chance: float | None) -> None:
+    def _count(self, version: str, requests: int, rate: float) -> None:
         steps = len(self.counters.times)
         failed = int(self._rng.binomial(requests, self.pace.failing.get(version, self.pace.usually)))
-        converted = int(self._rng.binomial(requests - failed, chance)) if chance is not None else 0
+        converted = int(self._rng.binomial(requests - failed, rate))
         for series, new in (
             (self.counters.requests, requests),
             (self.counters.errors, failed),

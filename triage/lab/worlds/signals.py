@@ -7,6 +7,8 @@ import numpy as np
 
 STEP_SECONDS = 300.0
 PER_HOUR = 12
+CONVERSION_SECONDS = 1500.0
+"""How long people take to convert, on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def conversion_ratio(rng: np.random.Generator, events: np.ndarray, rate: np.ndar
     ``events`` are impressions per second and ``rate`` the part that converts, at `moments` (n,); people take 25
     minutes. The counters see every impression, so the noise is binomial at that number. The first hour is left out.
     """
-    delays = np.exp(-np.arange(2 * PER_HOUR) * STEP_SECONDS / 1500.0)
+    delays = np.exp(-np.arange(2 * PER_HOUR) * STEP_SECONDS / CONVERSION_SECONDS)
     converted = np.r_[np.full(len(delays) - 1, events[0] * rate[0]), events * rate]
     arriving = np.convolve(converted, delays / delays.sum(), mode="valid")
     impressions = events[1:].reshape(-1, PER_HOUR).sum(axis=1) * STEP_SECONDS

@@ -17,6 +17,7 @@ from triage.lab.worlds.champion import fit_boosted_trees, quality, score
 from triage.lab.worlds.registered import Trained, move, register
 from triage.lab.worlds.signals import PER_HOUR, Signal, conversion_ratio, healthy_signals, moments, no_deploys
 from triage.lab.worlds.story_history import CALENDAR, HEALTHY_DAYS, SERVING, History, Log, draw_history
+from triage.lab.worlds.story_outcome import keep_taste
 from triage.lab.worlds.story_rows import traffic
 from triage.lab.worlds.table import Columns, to_arrow, write_daily
 from triage.lab.worlds.world import Progress, World, build_once, silent, write_json
@@ -37,7 +38,7 @@ SEGMENTS = ("user_location", "device_type", "language")
 
 _LEAST_ROWS = 12_000
 _ROW_GROUP_ROWS = 2_500
-_REQUESTS_PER_SECOND = 24.0
+REQUESTS_PER_SECOND = 24.0
 _KPI_TARGET = 0.095
 _KPI_QUERY = "sum(increase(conversions_total[1h])) / sum(increase(impressions_total[1h]))"
 
@@ -77,6 +78,7 @@ def _build(workshop: Path, home: Path, seed: int, rows: int, progress: Progress)
     move(workshop, home)
     write_catalog(workshop / "triage.yaml", "A shop's recommender on call.", _catalog(recorded))
     write_json(workshop / "truth.json", history.truth)
+    keep_taste(workshop, history.taste)
     return World(home, "story", MODEL, ALERT_NAME, ALERT_SUMMARY, SERVING[1])
 
 
@@ -143,18 +145,24 @@ def _recorded(rng: np.random.Generator, history: History) -> Recorded:
     """
     times = moments(*SERVING)
     load = traffic(times)
-    rate = conversion_ratio(rng, load * _REQUESTS_PER_SECOND, history.rate(times))
+    rate = conversion_ratio(rng, load * REQUESTS_PER_SECOND, history.rate(times))
     return Recorded(
         Signal(
             "conversion", _KPI_QUERY, times[PER_HOUR::PER_HOUR], rate, "label", "higher_is_better", _KPI_TARGET, "ratio"
         ),
-        healthy_signals(rng, MODEL, *SERVING, load, _REQUESTS_PER_SECOND),
+        healthy_signals(rng, MODEL, *SERVING, load, REQUESTS_PER_SECOND),
         no_deploys(MODEL, *SERVING),
     )
 
 
 def _timestamps(seconds: np.ndarray) -> np.ndarray:
     return (seconds * 1e6).astype("datetime64[us]")
+
+
+def _guardrail(name: str, counter: str, direction: str, margin: float) -> dict[str, Any]:
+    total = 'sum(increase(impressions_total{version="$version"}[$interval]))'
+    events = f"sum(increase({counter}[$interval]))"
+    return {"name": name, "total": total, "events": events, "direction": direction, "margin": margin}
 
 
 def _catalog(recorded: Recorded) -> dict[str, Any]:
@@ -171,9 +179,22 @@ def _catalog(recorded: Recorded) -> dict[str, Any]:
         labels={"dataset": "conversions", "column": "converted", "delay": "2h"},
         baseline={"dataset": "training"},
         windows={"incident": "48h", "healthy": f"{HEALTHY_DAYS}d"},
+        release={
+            "stages": [0.1, 0.5],
+            "interval": "30m",
+            "lag": "0s",
+            "min_intervals": 3,
+            "guardrails": [
+                _guardrail("errors", 'impressions_failed_total{version="$version"}', "lower_is_better", 0.005),
+                _guardrail("conversion", 'conversions_total{version="$version"}', "higher_is_better", 0.01),
+            ],
+            "shadow": {"min_rows": 1500, "longest": "24h"},
+            "recovery": {"deadline": "36h", "required_share": 0.5},
+        },
         training={
             "command": ["python", "-m", "triage.lab.worlds.train", "--trees", "60", "--rare", "0.008"],
             "days": 7,
+            "holdout": "16h",
         },
         leave_out=["impression_id", "served_at", *CALENDAR],
     )

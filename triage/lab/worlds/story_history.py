@@ -18,7 +18,7 @@ CAMPAIGN = datetime(2026, 11, 2, tzinfo=UTC)
 HEALTHY_DAYS = 14
 CALENDAR = ("hour_of_day", "day_of_week", "is_weekend")
 
-_CAMPAIGN_SHARE = 0.27
+CAMPAIGN_SHARE = 0.27
 _RAMP_SECONDS = 1800.0
 _HEALTHY_RATE = 0.1
 _DROP = 0.153
@@ -39,12 +39,13 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """``rate`` gives the expected part of impressions that convert at Unix times (n,)."""
+    """``rate`` gives the expected part of impressions that convert at Unix times (n,); ``taste`` is who converts."""
 
     training: Log
     serving: Log
     rate: Callable[[np.ndarray], np.ndarray]
     truth: dict[str, Any]
+    taste: Taste
 
 
 def draw_history(rng: np.random.Generator, rows: int) -> History:
@@ -93,7 +94,7 @@ def draw_history(rng: np.random.Generator, rows: int) -> History:
         share, mood = _campaign_share(seconds), _on_day(moods, seconds)
         return (1 - share) * expit(levels[0] + mood) + share * expit(levels[1] + mood)
 
-    return History(training, serving, rate, _truth(rates, shares))
+    return History(training, serving, rate, _truth(rates, shares), taste)
 
 
 def _log(rng: np.random.Generator, columns: Columns, seconds: np.ndarray, chances: np.ndarray) -> Log:
@@ -118,7 +119,7 @@ def _on_day(moods: np.ndarray, seconds: np.ndarray) -> np.ndarray:
 
 def _campaign_share(seconds: np.ndarray) -> np.ndarray:
     """The part of visitors (n,) that the campaign brought."""
-    return _CAMPAIGN_SHARE * np.clip((seconds - CAMPAIGN.timestamp()) / _RAMP_SECONDS, 0, 1)
+    return CAMPAIGN_SHARE * np.clip((seconds - CAMPAIGN.timestamp()) / _RAMP_SECONDS, 0, 1)
 
 
 def _mean(values: np.ndarray) -> float:

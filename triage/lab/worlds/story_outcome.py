@@ -5,12 +5,17 @@ far more there, and other brands are liked. The region is in the training data, 
 learned that. When the campaign makes the region large, P(outcome | row) is as it was; only the rows are others.
 """
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from triage.lab.worlds.story_rows import BRANDS, CATEGORIES, Regions
 from triage.lab.worlds.table import Columns, coded
+
+_KEPT = "taste.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,19 @@ def draw_taste(rng: np.random.Generator, place: Regions) -> Taste:
         brand=rng.normal(0, 0.22, len(BRANDS)),
         new_brand=rng.normal(0, 0.3, len(BRANDS)),
     )
+
+
+def keep_taste(folder: Path, taste: Taste) -> None:
+    """Write ``taste`` beside the world, for those who let its visitors come again."""
+    document = {name: np.asarray(getattr(taste, name)).tolist() for name in Taste.__dataclass_fields__}
+    (folder / _KEPT).write_text(json.dumps(document), encoding="utf-8")
+
+
+def kept_taste(folder: Path) -> Taste:
+    """The inverse of `keep_taste`."""
+    kept = json.loads((folder / _KEPT).read_text(encoding="utf-8"))
+    shaped: dict[str, Any] = {name: np.array(one) if isinstance(one, list) else one for name, one in kept.items()}
+    return Taste(**shaped)
 
 
 def log_odds(columns: Columns, taste: Taste, place: Regions) -> np.ndarray:
