@@ -7,6 +7,7 @@ from triage.numbers import span
 from triage.plain import cells, visible, wrapped
 from triage.report.contents import Citation, Report, build
 from triage.report.ladder import Standing
+from triage.report.remedy import carried_out
 
 _BOLD, _DIM, _RED, _YELLOW, _BLUE = "1", "2", "31", "33", "34"
 _STANDING_COLOURS = {
@@ -36,6 +37,7 @@ def render_terminal(
     page.section("Ruled out", _ruled_out(page, report))
     page.section("Not measured", _unmeasured(page, report))
     page.section("Plan", _plan(page, report))
+    page.section("Carried out", _carried_out(page, report))
     page.section("Next", page.wrapped(next_command or report.next_command, "  "))
     return page.text()
 
@@ -148,6 +150,12 @@ def _plan(page: _Page, report: Report) -> Iterator[str]:
         yield from page.wrapped(f"Not chosen: {alternative.title}: {alternative.reason}", "  – ")
     if any(item.change for item in report.plan.actions):
         yield from page.wrapped(f"{report.plan.approval}; plan {report.plan.digest}", "  ")
+
+
+def _carried_out(page: _Page, report: Report) -> Iterator[str]:
+    for item in carried_out(report.incident):
+        glyph = "✔" if item.done else "…"
+        yield from page.wrapped(f"{item.title}, {item.at}: {item.statement}", f"  {glyph} ")
 
 
 def _cited(citations: Iterable[Citation]) -> str:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from triage.catalog import KServeRouting, ReleasePolicy
+from triage.catalog import Direction, KServeRouting, ReleasePolicy
 from triage.diagnosis.plan import bound
 from triage.errors import TriageError
 from triage.incident import Action, Alternative, Effect, Plan
@@ -119,7 +119,10 @@ def _canary(
     sizes = "; ".join(f"{one.name}: {one.requests:,} requests, {one.reason}" for one in partial)
     compared_to = newest(ctx.incident, "compare_challenger")
     gain = next((item.statement for item in ctx.incident.evidence if compared_to and item.step == compared_to.id), "")
-    guards = ", ".join(f"{one.name} rises by {one.margin:.2%}" for one in how.guardrails)
+    guards = ", ".join(
+        f"{one.name} {'falls' if one.direction is Direction.HIGHER_IS_BETTER else 'rises'} by {one.margin:.2%}"
+        for one in how.guardrails
+    )
     return Action(
         "canary",
         f"Canary at {', then '.join(f'{stage:.0%}' for stage in how.stages)}",
