@@ -251,6 +251,53 @@ class Serving:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class RulesWritten:
+    """What became of rule files: ``where`` they are now (a folder, or branch and commit), and whether they are loaded.
+
+    ``loaded`` is None where nobody was asked to load them; ``words`` says more.
+    """
+
+    where: str
+    loaded: bool | None
+    words: str = ""
+
+
+class RuleStore(Protocol):
+    """Where prevention rules are kept for Prometheus. Names are relative, as in ``triage-shop.yml``."""
+
+    def read(self, name: str) -> str:
+        """What the file holds, or nothing where there is none. Raises Refused where it can't be read."""
+
+    def write(self, files: Mapping[str, str | None], message: str) -> RulesWritten:
+        """Replace these files (None takes one away) and have them loaded; the same again changes nothing.
+
+        Raises Refused where a file can't be written, or Prometheus refuses the rules: then what was there before is
+        there again, and loaded. Raises SourceUnavailable where Prometheus is away; nothing is written then.
+        """
+
+    def holds(self, files: Mapping[str, str | None]) -> bool:
+        """Whether exactly these contents are there, and loaded as far as that can be asked."""
+
+    def check(self) -> str:
+        """One line that says where rules go. Raises Refused, SourceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class RulesTested:
+    """``passed`` is None where nothing could test them; ``words`` are the tool's, or why it was not asked."""
+
+    passed: bool | None
+    words: str
+
+
+class RuleTester(Protocol):
+    """Runs the unit tests of a rule file."""
+
+    def test(self, name: str, rules: str, cases: str) -> RulesTested:
+        """Check ``rules`` and run ``cases``, which name the rule file ``name``."""
+
+
 class Router(Protocol):
     """Sends a model's requests to its versions, from one committed rollout spec. ``model`` is the registered model."""
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from triage.errors import NotFound, Unmeasurable, near
 from triage.incident import CauseKind, Diagnosis, Effect, Evidence, Incident, Plan, Release, StepRecord
-from triage.ports import Clock, Metrics, Registry, Router, Trainer, Windows
+from triage.ports import Clock, Metrics, Registry, Router, RuleStore, RuleTester, Trainer, Windows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +49,8 @@ class Ports:
     clock: Clock
     trainer: Trainer | None = None
     router: Router | None = None
+    rules: RuleStore | None = None
+    rule_tester: RuleTester | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from triage.adapters.alertmanager_api import AlertmanagerApi
     from triage.adapters.prometheus import Credentials
     from triage.catalog import Auth, Catalog, Channel, Model, RegistryAddress, Routing, Training
-    from triage.ports import Clock, Metrics, Notifier, Registry, Router, Trainer
+    from triage.ports import Clock, Metrics, Notifier, Registry, Router, RuleStore, Trainer
+    from triage.rules import Rules
     from triage.starter import Proposal
     from triage.step import Ports
 
@@ -36,6 +37,7 @@ def connect(catalog: "Catalog") -> "Ports":
     """Adapters for everything ``catalog`` names. Nothing is contacted yet."""
     from triage.adapters.mlflow_registry import MlflowRegistry
     from triage.adapters.parquet import ParquetWindows
+    from triage.adapters.promtool import Promtool
     from triage.adapters.router_by_model import RouterByModel
     from triage.adapters.trainer_by_model import TrainerByModel
     from triage.step import Ports
@@ -57,6 +59,8 @@ def connect(catalog: "Catalog") -> "Ports":
         registry=registry,
         clock=SystemClock(),
         trainer=TrainerByModel(trainers),
+        rules=rule_store(catalog),
+        rule_tester=Promtool(),
         router=RouterByModel(routers),
     )
 
@@ -115,6 +119,30 @@ def trainer(training: "Training", registry: "RegistryAddress") -> "Trainer":
         known = {"MLFLOW_TRACKING_URI": registry.uri} if isinstance(registry.uri, str) else {}
         return ProjectTrainer(CommandTrainer(jobs, known), training.project)
     return CommandTrainer(jobs)
+
+
+def rules_of(desk: Desk, catalog: "Catalog | None" = None) -> "Rules":
+    """The prevention rules of the incidents of ``desk``."""
+    from triage.rules import Rules
+
+    return Rules(desk.journal, connect, catalog)
+
+
+def rule_store(catalog: "Catalog") -> "RuleStore | None":
+    """Where prevention rules go, or None where ``catalog`` does not say."""
+    named = catalog.prevention
+    if named is None:
+        return None
+    if named.git is not None:
+        from triage.adapters.rule_git import RuleBranch
+
+        git = named.git
+        return RuleBranch(git.repository, git.branch, base=git.base, folder=git.folder, push=git.push)
+    from triage.adapters.prometheus_reload import Reload
+    from triage.adapters.rule_files import RuleFiles
+
+    reload = Reload(named.reload, _credentials(catalog.prometheus.auth)) if named.reload else None
+    return RuleFiles(str(named.folder), reload)
 
 
 def metrics(catalog: "Catalog") -> "Metrics":

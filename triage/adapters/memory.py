@@ -16,7 +16,17 @@ from triage.adapters.recorded import on_grid
 from triage.adapters.refusals import halted, moved_outside
 from triage.errors import DataError, EmptyWindow, NotFound, Refused, SourceUnavailable, Unmeasurable, near
 from triage.incident import Source, Window
-from triage.ports import AliasMove, DatasetInfo, ModelVersion, Provenance, RangeResult, Rollout, Series, Serving
+from triage.ports import (
+    AliasMove,
+    DatasetInfo,
+    ModelVersion,
+    Provenance,
+    RangeResult,
+    Rollout,
+    RulesWritten,
+    Series,
+    Serving,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,6 +159,35 @@ class MemoryPredictor:
         if missing:
             raise Unmeasurable(f"rows lack {', '.join(missing)}, which the model needs")
         return np.asarray(self.answer(rows), dtype=np.float64)
+
+
+class MemoryRules:
+    """Rule files in a mapping; ``refuses`` makes the next reload fail with these words."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+        self.writes = 0
+        self.refuses = ""
+
+    def read(self, name: str) -> str:
+        return self.files.get(name, "")
+
+    def write(self, files: Mapping[str, str | None], message: str) -> RulesWritten:
+        if self.refuses:
+            raise Refused(self.refuses)
+        if not self.holds(files):
+            self.writes += 1
+        for name, text in files.items():
+            self.files.pop(name, None)
+            if text is not None:
+                self.files[name] = text
+        return RulesWritten("memory", True)
+
+    def holds(self, files: Mapping[str, str | None]) -> bool:
+        return all(self.files.get(name) == text for name, text in files.items())
+
+    def check(self) -> str:
+        return f"{len(self.files)} rule files in memory"
 
 
 class MemoryRegistry:

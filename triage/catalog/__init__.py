@@ -18,6 +18,7 @@ from triage.catalog.model import (
     ServiceLevel,
     Task,
 )
+from triage.catalog.prevention import GitBranch, Prevention
 from triage.catalog.release import Guardrail, ReleasePolicy
 from triage.catalog.router import EnvoyRouting, KServeRouting, Routing
 from triage.catalog.serve import MOMENTS, AlertRoute, Channel, IntakeLimits, Moment, Serve, Trigger
@@ -25,7 +26,7 @@ from triage.catalog.training import HttpPipeline, MlflowProject, Training
 
 __all__ = [
     "MOMENTS", "AlertRoute", "Auth", "Catalog", "Channel", "Dataset", "Direction", "Duration", "EnvoyRouting",
-    "FeatureType", "Guardrail", "HttpPipeline", "IntakeLimits", "KServeRouting", "Kpi", "LevelKind", "MlflowProject",
-    "Model", "Moment", "PerRow", "PositiveDuration", "Prometheus", "RegistryAddress", "ReleasePolicy", "Routing",
-    "Secret", "Serve", "ServiceLevel", "Task", "Training", "Trigger", "json_schema",
+    "FeatureType", "GitBranch", "Guardrail", "HttpPipeline", "IntakeLimits", "KServeRouting", "Kpi", "LevelKind",
+    "MlflowProject", "Model", "Moment", "PerRow", "PositiveDuration", "Prevention", "Prometheus", "RegistryAddress",
+    "ReleasePolicy", "Routing", "Secret", "Serve", "ServiceLevel", "Task", "Training", "Trigger", "json_schema",
 ]  # fmt: skip

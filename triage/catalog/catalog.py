@@ -11,6 +11,7 @@ from triage.catalog.connections import Prometheus, RegistryAddress
 from triage.catalog.cross_checks import check_serve, cross_check
 from triage.catalog.fields import Name, Part, Secret
 from triage.catalog.model import Dataset, Model
+from triage.catalog.prevention import Prevention
 from triage.catalog.reporting import Reporting
 from triage.catalog.serve import Serve
 from triage.document import Document, dotted
@@ -29,6 +30,8 @@ class Catalog(Part):
     models: dict[Name, Model] = Field(min_length=1)
     serve: Serve = Serve()
     report: Reporting = Reporting()
+    prevention: Prevention | None = None
+    """Where the rules go that would have caught an incident sooner."""
 
     _document: Document = PrivateAttr()
     _folder: Path = PrivateAttr()

@@ -43,11 +43,6 @@ class Occasion:
     def span(self) -> Window:
         return Window(self.healthy.start, self.incident.end)
 
-    @property
-    def split(self) -> float:
-        """Where the held-out, newer half of the healthy time begins, in Unix seconds."""
-        return (self.healthy.start.timestamp() + self.healthy.end.timestamp()) / 2
-
     def is_healthy(self, times: np.ndarray) -> np.ndarray:
         """Which of ``times`` (Unix seconds, shape (n,)) are healthy."""
         inside = _within(times, self.healthy)
@@ -89,8 +84,10 @@ def backtest(history: History, occasion: Occasion, threshold: float, worse: Wors
     false = [begin for begin, _ in fired if _one(occasion.is_healthy, begin)]
     hits = [max(begin, occasion.incident.start.timestamp()) for begin, end in fired if _overlaps(begin, end, occasion)]
     at = datetime.fromtimestamp(min(hits), UTC) if hits else None
-    expected = max(1.0, occasion.span.length.total_seconds() / history.step_seconds)
-    newer = healthy & (times >= occasion.split)
+    since = float(times[known][0]) if known.any() else occasion.span.start.timestamp()
+    expected = max(1.0, (occasion.span.end.timestamp() - since) / history.step_seconds)
+    split = _split(history, occasion)
+    newer = healthy & (times >= split)
     return Backtest(
         source=history.source,
         replayed=history.replayed,
@@ -100,7 +97,7 @@ def backtest(history: History, occasion: Occasion, threshold: float, worse: Wors
         healthy_days=float((healthy & known).sum()) * history.step_seconds / _DAY,
         false_alarms=len(false),
         held_out_days=float((newer & known).sum()) * history.step_seconds / _DAY,
-        held_out_false_alarms=sum(begin >= occasion.split for begin in false),
+        held_out_false_alarms=sum(begin >= split for begin in false),
         fires_at=at,
         sooner_seconds=(occasion.alerted_at - at).total_seconds() if at else None,
         healthy_worst=_worst(values[healthy], worse),
@@ -112,7 +109,14 @@ def backtest(history: History, occasion: Occasion, threshold: float, worse: Wors
 def older(history: History, occasion: Occasion) -> np.ndarray:
     """The values that a threshold may be chosen on: the older half of the healthy time."""
     times = history.series.times
-    return history.series.values[occasion.is_healthy(times) & (times < occasion.split)]
+    return history.series.values[occasion.is_healthy(times) & (times < _split(history, occasion))]
+
+
+def _split(history: History, occasion: Occasion) -> float:
+    """Where the newer half of the healthy time that is known begins, in Unix seconds."""
+    times = history.series.times
+    known = times[occasion.is_healthy(times) & np.isfinite(history.series.values)]
+    return float(np.median(known)) if len(known) else occasion.healthy.end.timestamp()
 
 
 def _within(times: np.ndarray, window: Window) -> np.ndarray:

@@ -17,7 +17,7 @@ class Settings:
 
     runbook_url: str = ""
     receiver: str = "triage"
-    webhook_url: str = "http://127.0.0.1:9110/alertmanager"
+    webhook_url: str = "http://127.0.0.1:9097/alertmanager"
 
 
 @dataclass(frozen=True, slots=True)

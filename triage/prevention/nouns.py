@@ -80,7 +80,8 @@ class Backtest:
     """What a rule would have done in ``span``: the incident, and ``healthy_days`` of measured healthy time before it.
 
     ``fires_at`` is None where it would not have fired in the incident; ``sooner_seconds`` is how long before the
-    incident's own alert (negative: after it). The threshold was chosen on the older part of the healthy time;
+    incident's own alert (negative: after it). ``measured_share`` is of the time since the first point that is known.
+    The threshold was chosen on the older part of the healthy time;
     ``held_out_days`` are those of the newer part. ``healthy_worst`` and ``incident_worst`` are the figure's own worst.
     """
 

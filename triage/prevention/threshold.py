@@ -41,20 +41,24 @@ def choose(healthy: np.ndarray, worse: Worse, *, floor: float | None, target: fl
         return Threshold(target, "what is promised; healthy time kept it")
     beyond = usual + MARGIN * (worst - usual)
     if usual > 0 and worst > 0:
-        by_ratio = usual * (worst / usual) ** MARGIN
+        with np.errstate(over="ignore"):
+            by_ratio = float(usual * np.power(np.float64(worst / usual), MARGIN))
         beyond = sign * min(sign * beyond, sign * by_ratio)
     if floor is not None and sign * (floor - beyond) >= 0:
         return Threshold(floor, f"the least that matters; healthy time reached {worst:.3g}")
-    value = _rounded(beyond, up=worse is Worse.HIGHER)
+    up = worse is Worse.HIGHER
+    value = _rounded(beyond, up=up)
     if value == worst == usual:
-        value = _rounded(usual + sign * max(abs(usual) * 0.05, 1e-6), up=worse is Worse.HIGHER)
+        value = _rounded(usual + sign * max(abs(usual) * 0.05, 1e-6), up=up)
+    if sign * (value - worst) < 0:  # lost in rounding
+        value = worst
     kept = "" if target is None else f"; healthy time did not keep the {target:g} that is promised"
     return Threshold(value, f"a quarter beyond the {worst:.3g} that healthy time reached{kept}")
 
 
 def _rounded(value: float, *, up: bool) -> float:
     """Two significant digits, away from the healthy side."""
-    if value == 0 or not math.isfinite(value):
-        return 0.0
+    if abs(value) < 1e-290 or not math.isfinite(value):
+        return value
     size = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
     return float(f"{(math.ceil if up else math.floor)(round(value / size, 6)) * size:.6g}")
