@@ -1,5 +1,6 @@
 """What Prometheus reads: absent where unmeasured, whatever the names in it."""
 
+import re
 import socket
 import threading
 import urllib.request
@@ -41,6 +42,13 @@ def values(text: str) -> dict[tuple[str, ...], float]:
 def test_names_help_and_labels_are_those_of_the_contract() -> None:
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
     assert all(family.name.startswith("triage_") and family.help.endswith(".") for family in FAMILIES)
+
+
+def test_the_prevention_page_names_every_series_there_is_and_no_other() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "prevention.md").read_text(encoding="utf-8")
+    rows = "\n".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `triage_"))
+    named = dict(re.findall(r"`(triage_\w+)\{([\w,]+)\}`", rows))
+    assert named == {family.name: ",".join(family.labels) for family in FAMILIES}
 
 
 def test_a_figure_that_was_not_measured_again_is_gone_and_not_zero() -> None:
