@@ -22,6 +22,7 @@ from triage.cli import (
     lineage,
     playbooks,
     rollout,
+    rules,
     run,
     serve,
     ui,
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", prog="triage", required=True)
-    asked = (run, incidents, approvals, lineage, rollout, watch, serve, alerts)
+    asked = (run, incidents, approvals, lineage, rollout, rules, watch, serve, alerts)
     for group in (*asked, demo, bench, config, playbooks, lab, ui):
         group.add_to(commands)
     return top
