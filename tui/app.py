@@ -1,5 +1,6 @@
 """The app: it opens screens, starts runs in processes of their own, and reads the journal beside the keys."""
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -74,6 +75,7 @@ class TriageApp(App[None]):
         self.memory = Memory(folder / "screen.json")
         self._first = first
         self._keys = keys
+        self._server = int(os.environ.get("TRIAGE_WEB_PARENT", "0"))
         self.own_keys: Mapping[str, str] = {}
         self._clashes: set[str] = set()
         for own in theme.THEMES:
@@ -240,6 +242,8 @@ class TriageApp(App[None]):
         print(f"  hint: runs go on, the journal is whole; please report {log}", file=sys.stderr)
 
     def _watch_runs(self) -> None:
+        if self._server and os.getppid() != self._server:
+            self.exit()  # the web server is gone, and nobody is left to look
         for run in self.executor.ended():
             complaint = run.complaint
             if complaint:

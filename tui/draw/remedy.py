@@ -1,13 +1,13 @@
 """How the plan is carried out: the steps after it as a way, and what is known of each of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from triage.approval import short_digest
 from triage.incident import Incident, Outcome, State, StepRecord
 from triage.numbers import figure, moment, span
 from triage.report.timeline import STATE_WORDS
+from tui.draw import release
 from tui.draw.comparison import comparison
 from tui.draw.incident import View
 from tui.draw.lines import Item, Line, Span, blank, fill, folded, heading, say, spread
@@ -64,7 +64,7 @@ def way(seen: View, steps: Sequence[Planned], now: datetime) -> list[Item]:
     for step in steps:
         record = incident.steps.get(step.id)
         glyph, word, tone = _of_step(seen, record, gate=step is gate)
-        took = _took(record, now, running=word == "at work")
+        took = _took(record, now, running=word in ("at work", "under way"))
         items.append(_line(step.id, step.id.replace("_", " "), glyph, word, tone, took, step.title))
     return items
 
@@ -103,9 +103,12 @@ def _of_step(seen: View, record: StepRecord | None, *, gate: bool) -> tuple[str,
             return "◆", "waits for you", "warn"
         return "·", "to come", "quiet"
     if record.outcome is not None:
-        return _OUTCOMES[record.outcome]
+        watched = record.due_at is not None and record.outcome is Outcome.DONE
+        return ("✓", "done, watched", "good") if watched else _OUTCOMES[record.outcome]
     if record.retry_at is not None:
         return "↻", "again soon", "warn"
+    if record.due_at is not None and seen.executor:
+        return "▶", "under way", "accent"
     return ("▶", "at work", "accent") if seen.executor else ("‖", "stopped", "warn")
 
 
@@ -135,12 +138,20 @@ def stage(seen: View, steps: Sequence[Planned], key: str, now: datetime) -> list
         items.append(_told(record.reason, "warn" if record.outcome is not Outcome.DONE else ""))
     if step.uses == GATE:
         items += _gate(seen.incident, now)
-    elif record is not None:
+    if step.uses in _ROUTED and record is not None and seen.incident.release is not None:
+        items += [blank(), *release.traffic(seen.incident.release)]
+    if record is not None and record.due_at is not None:
+        items.append(_pair("next look", f"{moment(record.due_at)} ({_until(record.due_at, now)})"))
+    if step.uses != GATE and record is not None:
         items += _DRAWN.get(step.uses, _outputs)(record)
     if record is None:
         items += _foreseen(seen.incident, step)
     items += _evidence(seen, step)
     return items
+
+
+def _until(at: datetime, now: datetime) -> str:
+    return f"in {age(now, at)}" if at > now else f"{age(at, now)} overdue"
 
 
 def _gate(incident: Incident, now: datetime) -> list[Item]:
@@ -154,7 +165,7 @@ def _gate(incident: Incident, now: datetime) -> list[Item]:
     if approval is None:
         waits = incident.state is State.WAITING_FOR_APPROVAL
         return [*items, _told("a approves it, x rejects it" if waits else "nobody has decided on it", "accent")]
-    left = f"in {age(now, approval.until)}" if approval.until > now else "over"
+    left = _until(approval.until, now)
     items += [_pair("approved by", approval.by), _pair("from", approval.account), _pair("at", moment(approval.at))]
     return [*items, _pair("expires", f"{moment(approval.until)} ({left})")]
 
@@ -211,4 +222,10 @@ def _pair(name: str, words: str) -> Item:
     return Item(lambda width: folded(say(words), width, (Span(f"{name} ".ljust(13), "quiet"),)), copy=words)
 
 
-_DRAWN: Mapping[str, Any] = {"compare_challenger": _compared}
+_DRAWN: Mapping[str, Callable[[StepRecord], list[Item]]] = {
+    "compare_challenger": _compared,
+    "shadow": release.shadow,
+    "canary": release.canary,
+    "watch_recovery": release.recovery,
+}
+_ROUTED = ("shadow", "canary", "promote", "rollback")
