@@ -116,3 +116,16 @@ def test_steps_can_be_looked_up_without_the_libraries_that_only_running_them_nee
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_run_may_have_a_parameter_of_its_own_which_is_checked_like_the_playbooks() -> None:
+    book = Playbook.load(shipped() / "model_quality_drop.yaml")
+    assert book.adjusted({}) is book
+    changed = book.adjusted({"feature_drift": {"shown": 3}})
+    step = next(step for step in changed.steps if step.id == "feature_drift")
+    assert changed.params(step).model_dump()["shown"] == 3
+    assert [one.id for one in changed.steps] == [one.id for one in book.steps]
+    with pytest.raises(ConfigError, match="shown"):
+        book.adjusted({"feature_drift": {"shown": 0}})
+    with pytest.raises(NotFound, match="did you mean 'feature_drift'"):
+        book.adjusted({"feature_drif": {"shown": 1}})

@@ -120,11 +120,18 @@ class Desk:
         return champions(registry.moves(model.registered_model), seen, decided, alias=alias, now=now)
 
     def receive(
-        self, alert: "Alert", catalog: "Catalog", *, playbook: str | None = None, window: "Window | None" = None
+        self,
+        alert: "Alert",
+        catalog: "Catalog",
+        *,
+        playbook: str | None = None,
+        window: "Window | None" = None,
+        settings: "Mapping[str, Mapping[str, Any]] | None" = None,
     ) -> Receipt:
         """Open an incident for ``alert``; an alert with a fingerprint that was received before finds its first one.
 
         ``window`` is the span in which the model got worse; by default the model's incident length up to the alert.
+        ``settings`` are parameters of steps, by step, that this run has otherwise than the playbook.
         Raises NotFound for an unknown model or playbook, ConfigError for a faulty playbook.
         """
         from triage.incident import Window
@@ -132,7 +139,7 @@ class Desk:
 
         model = catalog.model(alert.model)
         name = playbook or model.playbooks.get(alert.name) or model.playbooks.get("default") or DEFAULT_PLAYBOOK
-        checked = Playbook.load(find(name, (catalog.folder / "playbooks",)))
+        checked = Playbook.load(find(name, (catalog.folder / "playbooks",))).adjusted(settings or {})
         window = window or Window(alert.starts_at - model.windows.incident, alert.starts_at)
         snapshot = catalog.snapshot()
         key = run_key(alert, name)

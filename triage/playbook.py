@@ -1,8 +1,9 @@
 """YAML to a checked playbook: typed steps, a graph without cycles, changes only behind a gate."""
 
+import copy
 import graphlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
 from importlib.resources import files
@@ -108,6 +109,23 @@ class Playbook:
     def ancestors(self, step: StepSpec) -> set[str]:
         """The ids of all steps that run before ``step``."""
         return _ancestors(step, {one.id: one for one in self.spec.steps})
+
+    def adjusted(self, settings: Mapping[str, Mapping[str, JsonValue]]) -> "Playbook":
+        """The same playbook with some parameters of some steps set otherwise, checked anew.
+
+        ``settings`` maps step ids to parameters. Raises NotFound for a step that is not there, ConfigError for a fault.
+        """
+        if not any(settings.values()):
+            return self
+        data = copy.deepcopy(self.document.data)
+        known = {step["id"]: step for step in data["steps"]}
+        for name, params in settings.items():
+            if name not in known:
+                raise NotFound(f"playbook '{self.name}' has no step '{name}'", hint=near(name, known))
+            known[name]["with"] = {**(known[name].get("with") or {}), **params}
+        import yaml
+
+        return self.parse(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), self.document.name)
 
     def params(self, step: StepSpec) -> BaseModel:
         """The validated parameters of ``step``."""

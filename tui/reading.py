@@ -1,13 +1,15 @@
 """Reading the journal beside the screen: one thread, one connection, so that no key waits for a disk."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from triage.errors import TriageError
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from triage.desk import Desk
 
 T = TypeVar("T")
@@ -52,6 +54,15 @@ class Reader:
     def _hang_up(self) -> None:
         if self._desk is not None:
             self._desk.journal.close()
+
+
+async def for_screen(screen: "Screen[Any]", answer: Awaitable[T]) -> T:
+    """The answer, where ``screen`` is still there to show it; else the worker that asked is cancelled."""
+    try:
+        return await answer
+    finally:
+        if not (screen.is_running and screen.is_attached and screen.children):
+            raise asyncio.CancelledError
 
 
 def _explained(answer: Callable[[], T]) -> T:

@@ -4,12 +4,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from textual.widgets import Footer, Input
+from textual.widgets import Button, Footer, Input, Select, Static
 
 from tests.report import sample
 from tests.report.hostile import HOSTILE_CHANGES
 from tests.tui.world import app, press, screen_text, settle, sheet, standard, write
 from triage.journal import Entry, Journal
+from triage.starter import init_text
 from tui.execution import Run
 from tui.screens.incident import IncidentScreen
 from tui.screens.live import Live
@@ -80,6 +81,28 @@ async def test_the_report_is_exported_as_it_is_previewed(tmp_path: Path, monkeyp
         await press(pilot, "f", "x", "enter")
     assert (tmp_path / "recommender-1.md").read_text().startswith("# recommender-1")
     assert "<html" in (tmp_path / "recommender-1.html").read_text()
+
+
+async def test_a_person_writes_into_the_report_and_it_is_exported_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = standard(tmp_path / "home")
+    monkeypatch.chdir(tmp_path)
+    async with app(home).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "o", "e")
+        await pilot.press(*"We-were-lucky")
+        pilot.app.screen.query_one("#section", Select).value = "lessons"
+        await settle(pilot)
+        await pilot.press(*"Page-earlier")
+        await press(pilot, "ctrl+s")
+        assert "We-were-lucky" in sheet(pilot, "report").words
+        await press(pilot, "x", "enter")
+        await press(pilot, "e", "escape")
+    written = (tmp_path / "recommender-1.md").read_text()
+    assert "We-were-lucky" in written
+    assert "## Lessons" in written
+    assert "Page-earlier" in written
 
 
 async def test_what_the_journal_learns_appears_and_the_cursor_stays(tmp_path: Path) -> None:
@@ -275,3 +298,32 @@ async def _look(pilot: object) -> None:
     screen = pilot.app.screen  # type: ignore[attr-defined]
     screen._look()
     await settle(pilot)  # type: ignore[arg-type]
+
+
+async def test_a_run_is_started_with_parameters_from_a_form_that_the_steps_make(tmp_path: Path) -> None:
+    (tmp_path / "triage.yaml").write_text(init_text())
+    started: list[str] = []
+    async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        pilot.app.executor.start = started.append  # type: ignore[attr-defined]
+        await press(pilot, "p")
+        sheet(pilot, "books").choose(next(key for key in sheet(pilot, "books").keys if "model_quality_drop" in key))
+        await press(pilot, "n")
+        form = pilot.app.screen
+        shown = next(
+            field for field in form.query("#params Input").results(Input) if field.name == "feature_drift.shown"
+        )
+        assert shown.value == "12"
+        shown.value = "0"
+        await settle(pilot)
+        form.query_one("#start", Button).press()
+        await settle(pilot)
+        assert "shown" in str(form.query_one("#fault", Static).render())
+        shown.value = "7"
+        form.query_one("#start", Button).press()
+        await settle(pilot)
+        assert started == ["my_model-1"]
+    journal = Journal(tmp_path / "journal.db", app(tmp_path).clock)
+    snapshot = journal.document(journal.read("my_model-1").playbook_digest)
+    journal.close()
+    assert "shown: 7" in snapshot

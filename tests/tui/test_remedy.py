@@ -7,6 +7,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button
 
 from tests.report import sample
+from tests.tui.released import canary_under_way
 from tests.tui.world import app, press, screen_text, settle, sheet, standard, waiting, write
 from triage.incident import State
 from triage.journal import Entry, Journal
@@ -203,3 +204,35 @@ async def test_taking_an_incident_shows_who_has_it(tmp_path: Path) -> None:
         assert "▸" in sheet(pilot, "incidents").words
         await press(pilot, "t")
         assert "▸" not in sheet(pilot, "incidents").words
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (200, 60)])
+async def test_a_canary_under_way_shows_its_shares_verdicts_requests_and_intervals(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    canary_under_way(tmp_path)
+    async with app(tmp_path).run_test(size=size) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "p")
+        assert sheet(pilot, "way").cursor == "canary"
+        await press(pilot, "enter")
+        words = sheet(pilot, "stage").words
+        assert "looks ◐◐◐?✓✓" in words
+        assert "champion 3,240 · challenger" in words
+        assert "●" in words
+        assert words.index("50% of the requests") < words.index("10% of the requests")
+
+
+async def test_rolling_back_needs_the_models_name_and_a_reason(tmp_path: Path) -> None:
+    canary_under_way(tmp_path)
+    async with app(tmp_path).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "p", "B")
+        dialog = pilot.app.screen
+        assert "version 8 to version 7" in " ".join(sheet(pilot, "about").words.split())
+        accept = dialog.query_one("#accept", Button)
+        dialog.query_one("#reason").focus()
+        await press(pilot, *"burning")
+        assert accept.disabled
+        await press(pilot, "enter", *"recommender")
+        assert not accept.disabled

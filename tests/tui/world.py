@@ -84,13 +84,13 @@ def standard(home: Path) -> Path:
     return home
 
 
-def waiting(home: Path) -> str:
+def waiting(home: Path, playbook: str = PLAYBOOK + GATED) -> str:
     """An incident whose plan waits for an approval, with a catalogue that says who may give it; returns its id."""
     text = init_text().replace("my_model", "recommender")
     catalog = Catalog.parse(text, "triage.yaml", home).snapshot()
     plan = replace(sample.PLAN, covers=("retrain",))
     told = sample.events(plan=plan, state="waiting_for_approval", reason="the plan is not approved")
-    return write(home, "recommender", told, playbook=PLAYBOOK + GATED, catalog=catalog)
+    return write(home, "recommender", told, playbook=playbook, catalog=catalog)
 
 
 def app(home: Path, look: str = "dark", **settings: Any) -> TriageApp:

@@ -26,6 +26,14 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command.add_argument("--at", type=time_of_day, metavar="TIME", help="when the alert fired, RFC 3339 (default: now)")
     command.add_argument("--window", type=_window, metavar="START/END", help="the incident window, RFC 3339 times")
     command.add_argument("--playbook", metavar="NAME", help="run this playbook instead of the alert's")
+    command.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="STEP.PARAM=VALUE",
+        help="a step's parameter, for this run alone; may be given several times",
+    )
     catalog_flag(command)
     _wait_flag(command)
     json_flag(command)
@@ -52,7 +60,10 @@ def _run(arguments: argparse.Namespace) -> int:
     alert = Alert(
         name=arguments.alert, model=arguments.model, starts_at=at, summary=arguments.summary, requested_by=user()
     )
-    receipt = desk.receive(alert, catalog, playbook=arguments.playbook, window=arguments.window)
+    settings: dict[str, dict[str, Any]] = {}
+    for step, param, value in arguments.set:
+        settings.setdefault(step, {})[param] = value
+    receipt = desk.receive(alert, catalog, playbook=arguments.playbook, window=arguments.window, settings=settings)
     say(f"incident {receipt.incident}")
     return advance(desk, receipt.incident, as_document=arguments.json, patient=arguments.wait)
 
@@ -82,6 +93,19 @@ def exit_code(state: "State") -> int:
 
     codes = {State.OPEN: 3, State.WAITING_FOR_APPROVAL: 3, State.NEEDS_PERSON: 4, State.FAILED: 1}
     return codes.get(state, 0)
+
+
+def _setting(text: str) -> tuple[str, str, Any]:
+    import yaml
+
+    name, equals, value = text.partition("=")
+    step, dot, param = name.partition(".")
+    if not (equals and dot and step and param):
+        raise argparse.ArgumentTypeError(f"'{text}' is no setting; write it like feature_drift.shown=20")
+    try:
+        return step, param, yaml.safe_load(value)
+    except yaml.YAMLError:
+        return step, param, value
 
 
 def time_of_day(text: str) -> datetime:

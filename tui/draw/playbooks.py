@@ -1,9 +1,10 @@
 """Playbooks: what each does, step by step, and what is wrong with one that has faults."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from triage.errors import ConfigError, Fault, TriageError
 from tui.draw.lines import Item, Line, Span, blank, cut, fill, folded, heading, say, spread
@@ -13,8 +14,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter of a step: what it is set to, and what it may be, as its JSON schema says."""
+
+    name: str
+    value: str
+    description: str
+    bounds: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One step, with what it does and takes; ``params`` are name, default or value, and description."""
+    """One step, with what it does and takes."""
 
     id: str
     uses: str
@@ -25,7 +36,7 @@ class Step:
     when: tuple[str, ...]
     on_error: str
     timeout_seconds: float
-    params: tuple[tuple[str, str, str], ...]
+    params: tuple[Param, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +54,20 @@ class Book:
 
 def read(folders: Sequence[Path]) -> tuple[Book, ...]:
     """Every playbook of ``folders``, checked. Slow: the steps' parameters are imported."""
+    paths = sorted(path for folder in folders if folder.is_dir() for path in folder.glob("*.yaml"))
+    return tuple(map(read_one, paths))
+
+
+def read_one(path: Path) -> Book:
+    """The playbook of one file, or its faults."""
     from triage.playbook import Playbook
 
-    books = []
-    for path in sorted(path for folder in folders if folder.is_dir() for path in folder.glob("*.yaml")):
-        try:
-            books.append(_book(path, Playbook.load(path)))
-        except ConfigError as error:
-            books.append(Book(path, path.stem, faults=error.faults))
-        except TriageError as error:
-            books.append(Book(path, path.stem, faults=(Fault(path.name, 1, "", error.message, error.hint),)))
-    return tuple(books)
+    try:
+        return _book(path, Playbook.load(path))
+    except ConfigError as error:
+        return Book(path, path.stem, faults=error.faults)
+    except TriageError as error:
+        return Book(path, path.stem, faults=(Fault(path.name, 1, "", error.message, error.hint),))
 
 
 def _book(path: Path, book: "Playbook") -> Book:
@@ -63,10 +77,9 @@ def _book(path: Path, book: "Playbook") -> Book:
     steps = []
     for spec in book.steps:
         step = load(spec.uses)
-        params = tuple(
-            (name, str(getattr(book.params(spec), name)), field.description or "")
-            for name, field in step.params.model_fields.items()
-        )
+        shapes = step.params.model_json_schema().get("properties", {})
+        values = book.params(spec).model_dump(mode="json")
+        params = tuple(_param(name, values[name], shape) for name, shape in shapes.items())
         when = tuple(check.check.replace("_", " ") for check in spec.when)
         steps.append(
             Step(
@@ -83,6 +96,18 @@ def _book(path: Path, book: "Playbook") -> Book:
             )
         )
     return Book(path, book.name, book.spec.title, book.spec.description, tuple(book.spec.alerts), tuple(steps))
+
+
+def _param(name: str, value: object, shape: Mapping[str, Any]) -> Param:
+    known = (
+        ("minimum", "at least"),
+        ("exclusiveMinimum", "above"),
+        ("maximum", "at most"),
+        ("exclusiveMaximum", "below"),
+    )
+    bounds = ", ".join(f"{words} {shape[key]:g}" for key, words in known if key in shape)
+    shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+    return Param(name, shown, str(shape.get("description") or ""), bounds)
 
 
 def index(books: Sequence[Book]) -> list[Item]:
@@ -135,8 +160,11 @@ def _step(place: int, step: Step) -> Item:
             if words
             for line in folded(say(words, "quiet"), width, (Span(f"   {name} ", "quiet"),))
         ]
-        for name, value, description in step.params:
-            lines.append(cut((*fill((Span("   "), say(f"{name} = {value}")), 30), say(description, "quiet")), width))
+        for param in step.params:
+            told = f"{param.description}{f' ({param.bounds})' if param.bounds else ''}"
+            lines.append(
+                cut((*fill((Span("   "), say(f"{param.name} = {param.value}")), 30), say(told, "quiet")), width)
+            )
         return lines
 
     return Item(draw, step.id, f"{step.id}: {step.summary}")

@@ -45,16 +45,17 @@ def traffic(release: Release) -> list[Item]:
 
 
 def canary(record: StepRecord) -> list[Item]:
-    """Stage by stage: what each look said, how many requests it knew of, and each guardrail's interval."""
+    """The stage it is in, then those before: what each look said, the requests, and each guardrail's interval."""
     items: list[Item] = []
-    for stage in dict.fromkeys(look.get("stage") for look in record.looks):
+    for stage in reversed(list(dict.fromkeys(look.get("stage") for look in record.looks))):
         looks = [look for look in record.looks if look.get("stage") == stage]
         last = looks[-1]
         title = f"{whole_percent(finite(last.get('weight')) or 0.0)} of the requests"
-        items += [blank(), heading(title), _strip(looks), _because(last), _requests(last)]
+        items += [heading(title), _strip(looks), _requests(last), _because(last)]
         if stage == record.looks[-1].get("stage"):
             for name in dict.fromkeys(str(one.get("name")) for look in looks for one in look.get("results") or ()):
                 items += [_guardrail(name, last), _converging(_of_guardrail(looks, name))]
+        items.append(blank())
     return items or [_told("no look yet", "quiet")]
 
 
@@ -116,11 +117,11 @@ def _requests(look: Look) -> Item:
     results = [one for one in look.get("results") or () if isinstance(one, Mapping)]
     champion = max((finite(one.get("n_champion")) or 0 for one in results), default=0)
     challenger = max((finite(one.get("n_challenger")) or 0 for one in results), default=0)
-    return _told(f"requests so far: champion {number(champion)}, challenger {number(challenger)}", "quiet")
+    return _told(f"requests: champion {number(champion)} · challenger {number(challenger)}", "quiet")
 
 
 def _guardrail(name: str, last: Look) -> Item:
-    found = next((one for one in last.get("results") or () if one.get("name") == name), {})
+    found: Look = next((one for one in last.get("results") or () if one.get("name") == name), {})
     word = str(found.get("verdict"))
     told = str(found.get("statement") or "").removeprefix(f"{name}: ")
     return Item(

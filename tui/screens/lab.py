@@ -70,7 +70,7 @@ class LabScreen(Live):
     async def _read(self) -> None:
         folder = self.folder
         try:
-            self._lab = await self.home_app.reader.ask_apart(lambda desk: _look(folder))
+            self._lab = await self.ask_apart(lambda desk: _look(folder))
         except TriageError as error:
             self.fail(error)
             return
@@ -139,7 +139,7 @@ class LabScreen(Live):
     @work(group="fault")
     async def _change(self, change: Callable[[], str]) -> None:
         try:
-            told = await self.home_app.reader.ask_apart(lambda desk: change())
+            told = await self.ask_apart(lambda desk: change())
         except TriageError as error:
             self.home_app.tell(error)
         else:

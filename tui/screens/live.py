@@ -1,8 +1,8 @@
 """What every screen over the journal does: read beside the keys, say as of when, pause, fail softly."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import work
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from textual.widgets import Footer
 
 from triage.errors import TriageError
 from tui.draw.times import age
+from tui.reading import for_screen
 from tui.widgets.head import Head
 from tui.widgets.sheet import Sheet
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from triage.desk import Desk
     from tui.home import Home
 
+T = TypeVar("T")
 POLL_SECONDS = 1.0
 RETRY_TICKS = 5
 """After a failure the journal is asked again every so many polls; `r` asks at once."""
@@ -80,6 +82,14 @@ class Live(Screen[None]):
         """The command that shows the same headless."""
         return ""
 
+    async def ask(self, question: "Callable[[Desk], T]") -> T:
+        """The answer to a quick question about the journal. Raises TriageError."""
+        return await for_screen(self, self.home_app.reader.ask(question))
+
+    async def ask_apart(self, question: "Callable[[Desk], T]") -> T:
+        """The answer to a slow question, or a decision, for which no quick one waits. Raises TriageError."""
+        return await for_screen(self, self.home_app.reader.ask_apart(question))
+
     def sheet(self, name: str) -> Sheet:
         return self.query_one(f"#{name}", Sheet)
 
@@ -107,7 +117,7 @@ class Live(Screen[None]):
     @work(exclusive=True, group="look")
     async def _look(self) -> None:
         try:
-            version = await self.home_app.reader.ask(lambda desk: desk.journal.version())
+            version = await self.ask(lambda desk: desk.journal.version())
         except TriageError as error:
             self.fail(error)
             return
@@ -126,7 +136,7 @@ class Live(Screen[None]):
     async def reload(self) -> None:
         """Read and draw again; what is shown meanwhile stays."""
         try:
-            found = await self.home_app.reader.ask(self.gather)
+            found = await self.ask(self.gather)
         except TriageError as error:
             self.fail(error)
             return

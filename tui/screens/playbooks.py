@@ -51,7 +51,7 @@ class PlaybooksScreen(Live):
         beside = self.home_app.catalog.parent / "playbooks"
         try:
             folders = list(dict.fromkeys(folder.resolve() for folder in (shipped(), beside)))
-            self._books = await self.home_app.reader.ask_apart(lambda desk: playbooks.read(folders))
+            self._books = await self.ask_apart(lambda desk: playbooks.read(folders))
         except TriageError as error:
             self.fail(error)
             return

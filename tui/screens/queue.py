@@ -128,7 +128,7 @@ class QueueScreen(Live):
             if known is not None and known.stamp == stamp and state != "open":
                 continue
             try:
-                fresh = await self.home_app.reader.ask(lambda desk, name=name: _glimpse(desk, name))  # type: ignore[misc]
+                fresh = await self.ask(lambda desk, name=name: _glimpse(desk, name))  # type: ignore[misc]
             except TriageError:
                 continue
             changed |= known is None or known.glimpse != fresh
@@ -148,7 +148,7 @@ class QueueScreen(Live):
                 self.sheet(panel).fill([], "Nothing is chosen.")
             return
         try:
-            seen = await self.home_app.reader.ask(lambda desk: _view(desk, name))
+            seen = await self.ask(lambda desk: _view(desk, name))
         except TriageError as error:
             self.sheet("glance").fail(error.message, error.hint)
             return
@@ -192,7 +192,7 @@ class QueueScreen(Live):
         if not name or not self.home_app.may_change():
             return
         try:
-            owner = await self.home_app.reader.ask_apart(lambda desk: _take(desk, name))
+            owner = await self.ask_apart(lambda desk: _take(desk, name))
         except TriageError as error:
             self.home_app.tell(error)
             return

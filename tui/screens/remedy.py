@@ -155,7 +155,7 @@ class RemedyScreen(Live):
             return
         plan = seen.incident.plan
         try:
-            ttl, four_eyes = await self.home_app.reader.ask_apart(self._policy)
+            ttl, four_eyes = await self.ask_apart(self._policy)
         except TriageError as error:
             self.home_app.tell(error)
             return
@@ -217,7 +217,7 @@ class RemedyScreen(Live):
     @work(group="decided")
     async def _decide(self, decide: "Callable[[Desk], str]", go_on: bool) -> None:
         try:
-            told = await self.home_app.reader.ask_apart(decide)
+            told = await self.ask_apart(decide)
         except TriageError as error:
             self.home_app.tell(error)
             return

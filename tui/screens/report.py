@@ -15,6 +15,7 @@ from tui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
     from triage.desk import Desk
+    from triage.incident import Section
 
 FORMS = ("md", "html", "json")
 _NAMES = {"md": "Markdown", "html": "HTML page", "json": "JSON document"}
@@ -25,6 +26,7 @@ class ReportScreen(Live):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "form", "Form", id="report.form"),
+        Binding("e", "write", "Edit", id="report.write", tooltip="your words: summary, impact, lessons"),
         Binding("x", "export", "Export", id="report.export"),
         Binding("y", "copy", "Copy", id="report.copy"),
     ]
@@ -54,7 +56,7 @@ class ReportScreen(Live):
         sheet = self.query_one("#report", Sheet)
         sheet.retitle(f"{_NAMES[form]}: rendering …")
         try:
-            written = await self.home_app.reader.ask_apart(lambda desk: desk.report(self.incident, form))
+            written = await self.ask_apart(lambda desk: desk.report(self.incident, form))
         except TriageError as error:
             self.fail(error)
             return
@@ -74,6 +76,34 @@ class ReportScreen(Live):
     def action_reload(self) -> None:
         self._length = 0
         super().action_reload()
+
+    @work(exclusive=True, group="write")
+    async def action_write(self) -> None:
+        """Let a person write summary, impact and lessons."""
+        if not self.home_app.may_change():
+            return
+        from tui.screens.write import Write
+
+        try:
+            notes = await self.ask(lambda desk: desk.incident(self.incident).notes)
+        except TriageError as error:
+            self.home_app.tell(error)
+            return
+        self.app.push_screen(Write({note.section: note.text for note in notes}), self._written)
+
+    def _written(self, changed: "dict[Section, str] | None") -> None:
+        if changed:
+            self._keep(changed)
+
+    @work(group="keep")
+    async def _keep(self, changed: "dict[Section, str]") -> None:
+        try:
+            await self.ask_apart(lambda desk: _note(desk, self.incident, changed))
+        except TriageError as error:
+            self.home_app.tell(error)
+            return
+        self.home_app.say(f"written: {', '.join(changed)}")
+        self.reload()
 
     def action_export(self) -> None:
         """Ask where to, and write it there whole."""
@@ -96,3 +126,10 @@ class ReportScreen(Live):
 
     def command(self) -> str:
         return f"triage report {self.incident} --format {self._form}"
+
+
+def _note(desk: "Desk", incident: str, changed: "dict[Section, str]") -> None:
+    from triage.cli.approvals import account, user
+
+    for section, text in changed.items():
+        desk.note(incident, section, text, user(), account=account())

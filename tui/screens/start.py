@@ -3,21 +3,24 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Select, Static
 
 from triage.codec import parse_time
 from triage.errors import TriageError, UsageError
 from tui.draw.lines import say
+from tui.reading import for_screen
 
 if TYPE_CHECKING:
     from triage.desk import Desk
+    from tui.draw.playbooks import Param
     from tui.home import Home
 
 
@@ -55,6 +58,7 @@ class Start(ModalScreen[str | None]):
                     yield Input("", placeholder="the catalogue's", id="hours", type="number", compact=True)
             yield Label("Playbook")
             yield Select[str]([], prompt="the one for this alert", id="playbook", allow_blank=True, compact=True)
+            yield Vertical(id="params")
             yield Label("What is wrong (optional)")
             yield Input("", placeholder="conversion fell since this morning", id="said", compact=True)
             yield Static("", id="fault", markup=False)
@@ -83,7 +87,7 @@ class Start(ModalScreen[str | None]):
         start, models = self.query_one("#start", Button), self.query_one("#model", Select)
         start.disabled = True
         try:
-            self._choice = await self.home_app.reader.ask_apart(lambda desk: _choice(path))
+            self._choice = await for_screen(self, self.home_app.reader.ask_apart(lambda desk: _choice(path)))
         except TriageError as error:
             models.set_options([])
             self._complain(error)
@@ -105,6 +109,45 @@ class Start(ModalScreen[str | None]):
         hours = self._choice.models.get(str(event.value))
         self.query_one("#hours", Input).placeholder = f"{hours:g}" if hours else "the catalogue's"
 
+    @on(Select.Changed, "#playbook")
+    def _playbook_chosen(self, event: Select.Changed) -> None:
+        self._ask_params(event.value if isinstance(event.value, str) else "")
+
+    @work(exclusive=True, group="params")
+    async def _ask_params(self, playbook: str) -> None:
+        """A field for each parameter of the playbook's steps, made from what the steps declare."""
+        fields = self.query_one("#params", Vertical)
+        await fields.remove_children()
+        if not playbook:
+            return
+        await fields.mount(Label("reading its parameters …"))
+        path = self._catalog
+        try:
+            found = await for_screen(self, self.home_app.reader.ask_apart(lambda desk: _params(path, playbook)))
+        except TriageError as error:
+            self._complain(error)
+            found = ()
+        await fields.remove_children()
+        rows: list[Widget] = []
+        for step, param in found:
+            told = f"{param.description}{f' ({param.bounds})' if param.bounds else ''}"
+            rows.append(Label(say(f"{step}.{param.name}: {told}").text, markup=False))
+            rows.append(Input(param.value, name=f"{step}.{param.name}", compact=True))
+        await fields.mount_all(rows)
+
+    def _settings(self) -> dict[str, dict[str, Any]]:
+        """What was typed into the fields of parameters, by step, as YAML reads it."""
+        import yaml
+
+        settings: dict[str, dict[str, Any]] = {}
+        for field in self.query("#params Input").results(Input):
+            step, _, name = (field.name or "").partition(".")
+            try:
+                settings.setdefault(step, {})[name] = yaml.safe_load(field.value)
+            except yaml.YAMLError:
+                settings.setdefault(step, {})[name] = field.value
+        return settings
+
     def _complain(self, error: TriageError | None) -> None:
         self.query_one("#fault", Static).update(f"✗ {say(str(error)).text}" if error else "")
 
@@ -124,9 +167,13 @@ class Start(ModalScreen[str | None]):
                 raise UsageError("no model is chosen", hint="choose one of the catalogue's models")
             fired = _time(at)
             length = _hours(hours)
+            settings = self._settings()
             book = playbook if isinstance(playbook, str) else None
-            opened = await self.home_app.reader.ask_apart(
-                lambda desk: _open(desk, path, model, fired, length, book, said)
+            opened = await for_screen(
+                self,
+                self.home_app.reader.ask_apart(
+                    lambda desk: _open(desk, path, model, fired, length, book, said, settings)
+                ),
             )
         except TriageError as error:
             self._complain(error)
@@ -150,8 +197,23 @@ def _choice(path: Path) -> Choice:
     return Choice(hours, tuple(sorted(names)))
 
 
+def _params(path: Path, playbook: str) -> "tuple[tuple[str, Param], ...]":
+    from triage.playbook import find
+    from tui.draw.playbooks import read_one
+
+    book = read_one(find(playbook, (path.parent / "playbooks",)))
+    return tuple((step.id, param) for step in book.steps for param in step.params)
+
+
 def _open(
-    desk: "Desk", path: Path, model: str, fired: datetime, hours: float | None, playbook: str | None, said: str
+    desk: "Desk",
+    path: Path,
+    model: str,
+    fired: datetime,
+    hours: float | None,
+    playbook: str | None,
+    said: str,
+    settings: dict[str, dict[str, Any]],
 ) -> str:
     from triage.cli.common import load_catalog
     from triage.incident import Alert, Window
@@ -159,7 +221,7 @@ def _open(
     catalog = load_catalog(path)
     window = Window(fired - timedelta(hours=hours), fired) if hours else None
     alert = Alert(name="ModelQualityDrop", model=model, starts_at=fired, summary=said, origin="the app")
-    return desk.receive(alert, catalog, playbook=playbook, window=window).incident
+    return desk.receive(alert, catalog, playbook=playbook, window=window, settings=settings).incident
 
 
 def _time(text: str) -> datetime:
