@@ -1,5 +1,6 @@
 """What a person does in the app, by keys and by mouse."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ from textual.widgets import Button, Footer, Input, Select, Static
 
 from tests.report import sample
 from tests.report.hostile import HOSTILE_CHANGES
+from tests.tui.test_remedy import REPORT
 from tests.tui.world import app, press, screen_text, settle, sheet, standard, write
 from triage.journal import Entry, Journal
 from triage.starter import init_text
@@ -327,3 +329,29 @@ async def test_a_run_is_started_with_parameters_from_a_form_that_the_steps_make(
     snapshot = journal.document(journal.read("my_model-1").playbook_digest)
     journal.close()
     assert "shown: 7" in snapshot
+
+
+async def test_a_feature_shows_its_history_its_segments_and_what_else_was_found_of_it(tmp_path: Path) -> None:
+    chart = {**sample.category_chart(), "psi_past": [0.01, None, 0.02, 0.01]}
+    told = [
+        replace(item, chart=chart) if item.subject == "user_location" and item.chart else item
+        for item in sample.EVIDENCE
+    ]
+    name = write(tmp_path, "recommender", sample.events(evidence=tuple(told)))
+    journal = Journal(tmp_path / "journal.db", app(tmp_path).clock)
+    outputs = {"report": REPORT, "champion": "7", "challenger": "8"}
+    journal.append(
+        name,
+        [
+            Entry("step_started", {"step": "comparison", "uses": "compare_challenger", "attempt": 1}),
+            Entry("step_finished", {"step": "comparison", "outcome": "done", "outputs": outputs, "evidence": []}),
+        ],
+    )
+    journal.close()
+    async with app(tmp_path).run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "f")
+        words = sheet(pilot, "reading").words
+        assert "window by window ▁·▁▁█ now" in words
+        assert "user_location=Leipzig, incident" in words
+        assert "✗ fail" in words

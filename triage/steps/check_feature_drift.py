@@ -1,5 +1,6 @@
 """Which features moved beyond their season, and what each move costs, replayed through the champion."""
 
+import math
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -194,4 +195,5 @@ def chart(drift: FeatureDrift) -> Mapping[str, object]:
         "baseline": [bin_.baseline for bin_ in drift.bins],
         "current": [bin_.current for bin_ in drift.bins],
         "psi": [bin_.psi for bin_ in drift.bins],
+        "psi_past": [value if math.isfinite(value) else None for value in drift.psi_past],
     }

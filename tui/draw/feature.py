@@ -1,11 +1,16 @@
 """One feature that moved: its distributions, how far beyond chance and habit, and what the model makes of it."""
 
+import math
+from collections.abc import Mapping
+
 from triage.incident import Evidence
 from triage.numbers import number, percent, whole_percent, with_interval
 from triage.report.ladder import VERDICT_GLYPHS
-from tui.draw.bars import bar
+from tui.draw.bars import bar, sparkline
+from tui.draw.comparison import verdict
 from tui.draw.distribution import bins, drawn, kept, legend
 from tui.draw.incident import View
+from tui.draw.intervals import finite
 from tui.draw.lines import Item, Line, Span, cut, fill, folded, heading, say, spread
 
 
@@ -35,18 +40,30 @@ def distributions(item: Evidence, height: int) -> list[Item]:
     ]
 
 
-def reading(item: Evidence) -> list[Item]:
-    """What it means: the statement, the PSI beside chance and habit, what moved most, what the model makes of it."""
+def reading(seen: View, item: Evidence) -> list[Item]:
+    """What it means: the PSI beside chance, habit and history, what moved, what the model makes of it."""
     psi, chance, habit = (item.measure(key) for key in ("psi", "psi_by_chance", "psi_in_healthy_windows"))
     items = [Item(lambda width: folded(say(item.statement), width, (Span(f"{VERDICT_GLYPHS[item.verdict]} "),)))]
+    found = bins(item.chart or {})
+    if psi is None and found:
+        psi = math.fsum(one.psi for one in found)
     if psi is not None:
         scale = [("now", psi, "now"), ("healthy weeks", habit, "before"), ("by chance", chance, "quiet")]
         known = [(words, value, tone) for words, value, tone in scale if value is not None]
         items += [heading("PSI now, in past healthy windows, and by chance"), _scale(known)]
-    moved = sorted(bins(item.chart or {}), key=lambda bin_: -abs(bin_.psi))[:3]
+        past = [finite(value) for value in (item.chart or {}).get("psi_past") or ()]
+        items += [_history(past, psi)] if any(value is not None for value in past) else []
+    moved = sorted(found, key=lambda bin_: -abs(bin_.psi))[:3]
     if moved:
         items.append(heading("What moved most"))
         items += [_told(f"{one.label}: {percent(one.before)} of rows before, {percent(one.now)} now") for one in moved]
+    items += _segments(seen, name(item))
+    elsewhere = [one for one in seen.incident.evidence if one.subject == name(item) and one.id != item.id]
+    items += [heading("Also found of it")] if elsewhere else []
+    items += [
+        _told(f"{VERDICT_GLYPHS[one.verdict]} {one.about.value.replace('_', ' ')}: {one.statement}")
+        for one in elsewhere
+    ]
     items.append(heading("What the model makes of it"))
     share = next((measure for measure in item.measures if measure.name == "share_of_drop"), None)
     if share is not None and share.value is not None:
@@ -76,6 +93,43 @@ def reading(item: Evidence) -> list[Item]:
             window = f", {source.window}" if source.window else ""
             items.append(_told(f"{source.name}@{source.version}{window}{rows}", "quiet"))
     return items
+
+
+def _history(past: list[float | None], now: float) -> Item:
+    """The PSI of each past healthy window, oldest first, and of the incident, on one scale."""
+
+    def draw(width: int) -> list[Line]:
+        kept = past[-max(8, width - 30) :]
+        drawn_past = sparkline([*kept, now], len(kept) + 1)
+        line = (
+            Span("window by window "),
+            Span(drawn_past[:-1], "before"),
+            Span(drawn_past[-1:], "now"),
+            Span(" now", "quiet"),
+        )
+        return [cut(line, width)]
+
+    return Item(draw)
+
+
+def _segments(seen: View, feature: str) -> list[Item]:
+    """How a challenger fares in the segments of this feature, where one was compared."""
+    record = next((step for step in seen.incident.steps.values() if step.uses == "compare_challenger"), None)
+    report = record.outputs.get("report") if record is not None else None
+    windows = report.get("windows") or () if isinstance(report, Mapping) else ()
+    scopes = [scope for window in windows for scope in window.get("scopes") or ()]
+    found = [scope for scope in scopes if str(scope.get("segment", "")).startswith(f"{feature}=")]
+    lines = [
+        Item(
+            lambda width, scope=scope: [  # type: ignore[misc]
+                spread(
+                    (say(f"{scope['segment']}, {scope.get('window')}"),), (verdict(str(scope.get("verdict"))),), width
+                )
+            ]
+        )
+        for scope in found
+    ]
+    return [heading("The challenger in its segments"), *lines] if lines else []
 
 
 def _entry(item: Evidence) -> Item:

@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from triage.incident import fold
 from tui.draw import feature
-from tui.draw.incident import View, view
+from tui.draw.incident import View
+from tui.following import Follower
 from tui.screens.live import Live
 from tui.widgets.head import Head
 from tui.widgets.sheet import Sheet
@@ -32,6 +32,7 @@ class FeatureScreen(Live):
         self.incident = incident
         self._at = evidence
         self._view: View | None = None
+        self._follow = Follower(incident)
 
     def panels(self) -> ComposeResult:
         with Horizontal(id="feature-body"):
@@ -40,9 +41,7 @@ class FeatureScreen(Live):
             yield Sheet("Reading", id="reading")
 
     def gather(self, desk: "Desk") -> View:
-        events = desk.events(self.incident)
-        incident = fold(events) or desk.incident(self.incident)
-        return view(incident, events, "", {})
+        return self._follow(desk)
 
     def show(self, found: View) -> None:
         self._view = found
@@ -56,7 +55,7 @@ class FeatureScreen(Live):
         known = feature.features(seen) if seen else []
         here = next((item for item in known if item.id == self._at), known[0] if known else None)
         shown, told = self.query_one("#distributions", Sheet), self.query_one("#reading", Sheet)
-        if here is None:
+        if seen is None or here is None:
             shown.fill([], "No feature's distributions were kept.")
             told.fill([], "Nothing to say.")
             return
@@ -64,7 +63,7 @@ class FeatureScreen(Live):
         self.query_one(Head).place = f"queue ▸ {self.incident} ▸ {feature.name(here)} ({place} of {len(known)})"
         shown.retitle(f"{feature.name(here)}: before and now")
         shown.fill(feature.distributions(here, shown.size.height))
-        told.fill(feature.reading(here))
+        told.fill(feature.reading(seen, here))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)

@@ -81,6 +81,7 @@ def _measure(grouping: Grouping, now: FeatureProfile, limits: Limits, record: Re
         psi_excess=max(0.0, test.effect - null_mean(bins, before.read, now.read, inflation)),
         psi_null=null_quantile(1 - limits.alpha, bins, before.read, now.read, inflation),
         psi_history=record.psi_limit(index),
+        psi_past=tuple(record.psi[:, index].tolist()),
         history_z=record.psi_z(index, test.effect) if record.windows else math.nan,
         chi_square=chi_square_test(p, q, inflation),
         g=g_test(p, q, inflation),

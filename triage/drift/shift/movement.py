@@ -72,10 +72,10 @@ class FeatureDrift:
     """What was found for one feature; NaN and None where a statistic doesn't apply.
 
     ``psi.effect`` is raw, ``psi_excess`` what it has beyond its null mean, ``psi_null`` what chance reaches,
-    ``psi_history`` what past healthy windows reached, ``history_z`` how far above them it is. ``wasserstein`` is in
-    units of the baseline's interquartile range. ``severity`` ranks features, in nats: the PSI excess, or the PSI of a
-    share that moved by itself. ``adjusted_p`` accounts for all tests of all features. ``reason`` is a sentence for a
-    report.
+    ``psi_history`` what past healthy windows reached (``psi_past`` are theirs, oldest first, NaN where not measured),
+    ``history_z`` how far above them it is. ``wasserstein`` is in units of the baseline's interquartile range.
+    ``severity`` ranks features, in nats: the PSI excess, or the PSI of a share that moved by itself. ``adjusted_p``
+    accounts for all tests of all features. ``reason`` is a sentence for a report.
     """
 
     name: str
@@ -87,6 +87,7 @@ class FeatureDrift:
     psi_excess: float = math.nan
     psi_null: float = math.nan
     psi_history: float = math.nan
+    psi_past: tuple[float, ...] = ()
     history_z: float = math.nan
     ks: TwoSampleTest | None = None
     chi_square: TwoSampleTest | None = None
