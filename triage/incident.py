@@ -490,12 +490,13 @@ class Incident:
         return next((item for item in self.evidence if item.id == evidence_id), None)
 
 
-def fold(events: Iterable[Event]) -> Incident | None:
+def fold(events: Iterable[Event], incident: Incident | None = None) -> Incident | None:
     """The incident that ``events`` (of one incident, in order) tell of; None before it was received.
+
+    ``incident`` is what the events before them told: a reader that follows a journal reads only what is new.
 
     Any prefix of a journal folds, and so does one with events of a kind not known here: they are passed over.
     """
-    incident: Incident | None = None
     for event in events:
         if event.kind == "received":
             incident = _received(event)

@@ -128,6 +128,10 @@ class Journal:
                 self._hold(lease)
             return self._append(incident, entries)
 
+    def since(self, incident: str, seq: int) -> "tuple[Event, ...]":
+        """The events of ``incident`` after the one numbered ``seq``, oldest first; none where there are none."""
+        return self._rows("WHERE incident = ? AND seq > ? ORDER BY seq", (incident, seq))
+
     def events(self, incident: str) -> "tuple[Event, ...]":
         """All events of ``incident``, oldest first. Raises NotFound."""
         rows = self._rows("WHERE incident = ? ORDER BY seq", (incident,))

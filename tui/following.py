@@ -1,7 +1,7 @@
 """Following one incident through its journal, for the screens that show it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from triage.incident import fold
@@ -22,18 +22,24 @@ class Planned:
 
 
 class Follower:
-    """Reads an incident; the playbook, which never changes, only once. Used in the reader's thread alone."""
+    """Reads an incident, and from then on only what is new of it. Used in the reader's thread alone."""
 
     def __init__(self, incident: str) -> None:
         self._incident = incident
         self._steps: tuple[Planned, ...] | None = None
+        self._view: View | None = None
 
     def __call__(self, desk: "Desk", starting: str = "") -> View:
-        events = desk.events(self._incident)
-        incident = fold(events) or desk.incident(self._incident)  # the latter says what is wrong with it
-        executor = desk.journal.executor(self._incident) or starting
-        titles = {step.id: step.title for step in self.steps(desk, incident.playbook_digest)}
-        return view(incident, events, executor, titles)
+        before = self._view
+        if before is None:
+            events = desk.events(self._incident)
+            incident = fold(events) or desk.incident(self._incident)  # the latter says what is wrong with it
+            titles = {step.id: step.title for step in self.steps(desk, incident.playbook_digest)}
+            before = self._view = view(incident, events, "", titles)
+        elif new := desk.journal.since(self._incident, before.events[-1].seq):
+            told = fold(new, before.incident) or before.incident
+            before = self._view = view(told, (*before.events, *new), "", before.titles)
+        return replace(before, executor=desk.journal.executor(self._incident) or starting)
 
     def steps(self, desk: "Desk", digest: str) -> tuple[Planned, ...]:
         """The steps of the snapshot that the incident runs with, in its order."""

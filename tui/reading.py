@@ -1,6 +1,7 @@
 """Reading the journal beside the screen: one thread, one connection, so that no key waits for a disk."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from triage.desk import Desk
 
 T = TypeVar("T")
+_SWITCH_SECONDS = 0.001
+"""How long a reading thread may keep the interpreter from a key that was pressed; Python's own is five times that."""
 
 
 class Reader:
@@ -21,6 +24,7 @@ class Reader:
     def __init__(self, open_desk: "Callable[[], Desk]") -> None:
         self._open_desk = open_desk
         self._desk: Desk | None = None
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="journal reader")
 
     async def ask(self, question: "Callable[[Desk], T]") -> T:

@@ -11,6 +11,9 @@ from tui.draw.ladder import THE_KPI
 from tui.draw.lines import Item, Line, Span, cut, fill, folded, say, spread, width_of
 from tui.draw.plot import plot
 
+IN_FULL = 25
+"""Pieces of evidence on one rung that are drawn with figures and charts; the others take a line each."""
+
 _TONES = {
     Verdict.SUPPORTS: "bad",
     Verdict.REFUTES: "good",
@@ -25,7 +28,7 @@ def evidence(seen: View, key: str) -> list[Item]:
     exhibits = exhibits_of(seen, key)
     told = any(item.evidence.statement in rung.note for item in exhibits) if rung else False
     items = [_why(rung, told)] if rung else []
-    items += [_exhibit(item) for item in exhibits]
+    items += [_exhibit(item) if place < IN_FULL else _brief(item) for place, item in enumerate(exhibits)]
     if not exhibits and rung is not None:
         gaps = [gap for gap in unmeasured(seen.incident) if gap.what == rung.kind.value]
         items += [_gap(f"{gap.reason}. {gap.hint}" if gap.hint else gap.reason) for gap in gaps]
@@ -42,6 +45,14 @@ def _why(rung: Rung, told: bool) -> Item:
     """How the rung stands, and why where no piece of evidence says the same."""
     words = rung.standing.value if told else f"{rung.standing.value}: {rung.note}"
     return Item(lambda width: [*folded(say(words, "strong"), width, (Span(f"{rung.standing.glyph} "),), most=4), ()])
+
+
+def _brief(item: Exhibit) -> Item:
+    """One line of the evidence that comes after what is shown in full; Enter opens its feature."""
+    found = item.evidence
+    mark = Span(f"{VERDICT_GLYPHS[found.verdict]} ", _TONES[found.verdict])
+    words = (mark, say(found.subject, "strong"), Span("  "), say(found.statement, "quiet"))
+    return Item(lambda width: [cut(words, width)], found.id, f"{found.statement} [{found.id}]")
 
 
 def _exhibit(item: Exhibit) -> Item:

@@ -104,6 +104,11 @@ def heading(title: str) -> Item:
     )
 
 
+def note(words: str, tone: str = "quiet") -> Item:
+    """A line of explanation."""
+    return Item(lambda width: folded(say(words, tone), width))
+
+
 def plain(lines: Iterable[Line]) -> str:
     """The words alone."""
     return "\n".join("".join(span.text for span in line).rstrip() for line in lines)

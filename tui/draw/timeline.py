@@ -5,14 +5,23 @@ from datetime import UTC, datetime
 from triage.numbers import figure
 from triage.report.timeline import STATE_WORDS
 from tui.draw.incident import View
-from tui.draw.lines import Item, Line, Span, blank, cut, fill, folded, heading, say
+from tui.draw.lines import Item, Line, Span, blank, cut, fill, folded, heading, note, say
+
+EARLIEST, LATEST = 60, 240
+"""Entries that are shown of a long timeline: how it began, and what is newest."""
 
 
 def timeline(seen: View, now: datetime) -> list[Item]:
     """A block per entry, a line where a day begins, ``▶`` at the end; then the times a postmortem asks for."""
     items: list[Item] = []
     day = ""
-    for place, entry in enumerate(seen.report.timeline):
+    entries = seen.report.timeline
+    left_out = max(0, len(entries) - EARLIEST - LATEST)
+    for place, entry in enumerate(entries):
+        if EARLIEST <= place < EARLIEST + left_out:
+            if place == EARLIEST:
+                items.append(note(f"… {left_out:,} entries between, in the report …"))
+            continue
         at = entry.at.astimezone(UTC)
         if f"{at:%Y-%m-%d}" != day:
             day = f"{at:%Y-%m-%d}"

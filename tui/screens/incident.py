@@ -63,8 +63,12 @@ class IncidentScreen(Live):
         return self._reading(desk, self.home_app.executor.starting(self.incident))
 
     def show(self, found: View) -> None:
-        first = self._view is None
-        self._view = found
+        before, self._view = self._view, found
+        first = before is None
+        if before is not None and before.report is found.report:  # nothing new but the time, and who works on it
+            self._draw_clocks()
+            self.refresh_bindings()
+            return
         self._draw()
         if first:
             self.sheet("timeline").choose("now")

@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.draw.lines import TONES, Item, Line, Span, folded, plain, say, text
+from tui.draw.lines import TONES, Item, Line, Span, plain, say, text
 
 _HIGHLIT = 3
 """Lines up to which an item is highlighted whole; of a taller one only the first, and the mark runs along the rest."""
@@ -245,8 +245,3 @@ class Sheet(ScrollView, can_focus=True):
         if key == self.cursor and event.chain >= 2:
             self.post_message(self.Opened(self, key))
         self.cursor = key
-
-
-def note(message: str, tone: str = "quiet") -> Item:
-    """A line of explanation inside a panel."""
-    return Item(lambda width: folded(say(message, tone), width))
