@@ -17,6 +17,7 @@ _LATEST = 6
 """Looks whose intervals are drawn; the strip above has them all."""
 _STAGE_WORDS = {
     ReleaseStage.SHADOW: "shadow: asked as well, its answers are thrown away",
+    ReleaseStage.IDLE: "waits: it gets no requests for now",
     ReleaseStage.CANARY: "canary: answers a part of the requests",
     ReleaseStage.FULL: "released in full",
     ReleaseStage.WITHDRAWN: "withdrawn: the champion of before answers",
