@@ -5,7 +5,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from textual import work
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.css.query import NoMatches
 
 from triage.errors import TriageError
 from triage.report.timeline import STATE_WORDS
@@ -19,7 +21,15 @@ MOST = 200
 
 
 class Palette(CommandPalette):
-    """The palette; a page key that comes before its list is laid out does nothing (Textual 8.2 raises)."""
+    """The palette; what Textual 8.2 raises where its list is not laid out yet, or gone already, does nothing here."""
+
+    @work(exclusive=True, group="triage palette")
+    async def _gather_commands(self, search_value: str) -> None:
+        with suppress(NoMatches):
+            await CommandPalette._gather_commands.__wrapped__(self, search_value)  # type: ignore[attr-defined]
+
+    def _cancel_gather_commands(self) -> None:
+        self.workers.cancel_group(self, "triage palette")
 
     def _action_command_list(self, action: str) -> None:
         with suppress(KeyError):

@@ -11,7 +11,7 @@ from tui.draw.ladder import THE_KPI
 from tui.draw.lines import Item, Line, Span, cut, fill, folded, say, spread, width_of
 from tui.draw.plot import plot
 
-IN_FULL = 25
+IN_FULL = 12
 """Pieces of evidence on one rung that are drawn with figures and charts; the others take a line each."""
 
 _TONES = {

@@ -16,9 +16,9 @@ Look = Mapping[str, Any]
 _LATEST = 6
 """Looks whose intervals are drawn; the strip above has them all."""
 _STAGE_WORDS = {
-    ReleaseStage.SHADOW: "shadow: asked as well, its answers are thrown away",
-    ReleaseStage.IDLE: "waits: it gets no requests for now",
-    ReleaseStage.CANARY: "canary: answers a part of the requests",
+    ReleaseStage.SHADOW: "in shadow: asked as well, its answers are thrown away",
+    ReleaseStage.IDLE: "waiting: the challenger gets no requests",
+    ReleaseStage.CANARY: "in canary: the challenger answers a part",
     ReleaseStage.FULL: "released in full",
     ReleaseStage.WITHDRAWN: "withdrawn: the champion of before answers",
 }
@@ -40,7 +40,7 @@ def traffic(release: Release) -> list[Item]:
             lines.append(cut((*name, Span(bar, tone), Span(f" {whole_percent(part):>5}", "strong")), width))
         if release.shadow:
             lines.append(cut((Span(f"{whole_percent(release.shadow)} of the requests are copied", "quiet"),), width))
-        return [*lines, *folded(say(told, "quiet"), width)]
+        return [*lines, *folded(say(f"now {told}", "quiet"), width)]
 
     return [Item(draw)]
 

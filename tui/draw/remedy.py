@@ -28,8 +28,13 @@ _OUTCOMES = {
 
 
 def after_the_plan(steps: Sequence[Planned]) -> tuple[Planned, ...]:
-    """The steps that follow from a plan, in their order: those that need, directly or not, what proposes one."""
+    """The steps that follow from a plan, in their order: those that need, directly or not, what proposes one.
+
+    A playbook that proposes none is about a plan that is there already: then all of them.
+    """
     planners = {step.id for step in steps if step.uses == "propose_plan"}
+    if not planners:
+        return tuple(steps)
     after: list[Planned] = []
     for step in steps:
         if {*step.needs} & {*planners, *(known.id for known in after)}:
@@ -133,9 +138,10 @@ def stage(seen: View, steps: Sequence[Planned], key: str, now: datetime) -> list
     if step is None:
         return []
     record = seen.incident.steps.get(step.id)
-    items = [_told(step.title, "strong")]
+    items = [_told(step.title, "strong")] if step.title != step.id else []
     if record is not None and record.reason:
-        items.append(_told(record.reason, "warn" if record.outcome is not Outcome.DONE else ""))
+        reason, tone = record.reason, "warn" if record.outcome not in (None, Outcome.DONE) else ""
+        items.append(Item(lambda width: folded(say(reason, tone), width, most=3)))
     if step.uses == GATE:
         items += _gate(seen.incident, now)
     if step.uses in _ROUTED and record is not None and seen.incident.release is not None:

@@ -67,7 +67,7 @@ class IncidentScreen(Live):
         first = before is None
         if before is not None and before.report is found.report:  # nothing new but the time, and who works on it
             self._draw_clocks()
-            self.refresh_bindings()
+            self.refresh_keys()
             return
         self._draw()
         if first:
@@ -75,7 +75,7 @@ class IncidentScreen(Live):
         if self._led:  # until a person moves it, the cursor follows what is found
             self.sheet("ladder").choose(worst(found))
         self._draw_evidence()
-        self.refresh_bindings()
+        self.refresh_keys()
 
     def pass_time(self) -> None:
         if self._view is not None and (self._view.executor or self._view.running):
@@ -118,7 +118,7 @@ class IncidentScreen(Live):
         if self._view is not None and event.key != worst(self._view):
             self._led = False
         self._draw_evidence()
-        self.refresh_bindings()
+        self.refresh_keys()
 
     @on(Sheet.Opened, "#ladder")
     def _rung_opened(self) -> None:

@@ -47,6 +47,7 @@ class Live(Screen[None]):
         self._failed: TriageError | None = None
         self._failing_ticks = 0
         self._read_at: datetime | None = None
+        self._possible: tuple[bool | None, ...] = ()
 
     @property
     def home_app(self) -> "Home":
@@ -165,6 +166,14 @@ class Live(Screen[None]):
         home = self.home_app
         known = ((home.read_only, "read-only"), (home.paused, "‖ paused"), (self._failed, "! stale, r retries"))
         self.query_one(Head).notes = tuple(words for on, words in known if on)
+
+    def refresh_keys(self) -> None:
+        """Draw the footer anew where a key became possible or stopped being so; it costs more than a frame."""
+        bindings = [binding for binding in type(self).BINDINGS if isinstance(binding, Binding)]
+        possible = tuple(self.check_action(binding.action.partition("(")[0], ()) for binding in bindings)
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
 
     def own_keys(self) -> list[tuple[str, str]]:
         """The keys that this screen adds, with what they do."""

@@ -76,7 +76,7 @@ class RemedyScreen(Live):
         if self._led:
             self.sheet("way").choose(self._here())
         self._draw_stage()
-        self.refresh_bindings()
+        self.refresh_keys()
 
     def pass_time(self) -> None:
         if self._view is not None and self._view.executor:

@@ -83,6 +83,7 @@ class Sheet(ScrollView, can_focus=True):
 
     def __init__(self, title: str = "", *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self._title = title
         self.border_title = Content(say(title).text)
         self._items: tuple[Item, ...] = (text(Span("Loading …", "quiet")),)
         self._lines: list[tuple[int, Line]] = []
@@ -94,7 +95,8 @@ class Sheet(ScrollView, can_focus=True):
         """Show ``items``, or ``empty`` where there are none."""
         self._items = tuple(items) or tuple(text(say(line, "quiet")) for line in empty.split("\n"))
         self.filled = bool(items)
-        self.border_subtitle = ""
+        if self.border_subtitle:
+            self.border_subtitle = ""
         keys = self.keys
         if self.cursor not in keys:
             self.cursor = keys[0] if keys else ""
@@ -121,7 +123,9 @@ class Sheet(ScrollView, can_focus=True):
         self._draw()
 
     def retitle(self, title: str) -> None:
-        self.border_title = Content(say(title).text)
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(say(title).text)
 
     def seen_keys(self) -> list[str]:
         """Keys of the items that are on the screen, top to bottom."""
