@@ -10,7 +10,7 @@ from textual.widgets import Button, Footer, Input, Select, Static
 from tests.report import sample
 from tests.report.hostile import HOSTILE_CHANGES
 from tests.tui.test_remedy import REPORT
-from tests.tui.world import app, press, screen_text, settle, sheet, standard, write
+from tests.tui.world import app, press, screen_text, settle, sheet, standard, until, write
 from triage.journal import Entry, Journal
 from triage.starter import init_text
 from tui.execution import Run
@@ -317,14 +317,12 @@ async def test_a_run_is_started_with_parameters_from_a_form_that_the_steps_make(
         )
         assert shown.value == "12"
         shown.value = "0"
-        await settle(pilot)
         form.query_one("#start", Button).press()
-        await settle(pilot)
-        assert "shown" in str(form.query_one("#fault", Static).render())
+        await until(pilot, lambda: "shown" in str(form.query_one("#fault", Static).render()))
         shown.value = "7"
+        await until(pilot, lambda: not form.query_one("#start", Button).disabled)
         form.query_one("#start", Button).press()
-        await settle(pilot)
-        assert started == ["my_model-1"]
+        await until(pilot, lambda: started == ["my_model-1"])
     journal = Journal(tmp_path / "journal.db", app(tmp_path).clock)
     snapshot = journal.document(journal.read("my_model-1").playbook_digest)
     journal.close()
