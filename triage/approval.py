@@ -30,6 +30,8 @@ def objection(incident: Incident, now: datetime, *, four_eyes: bool, step: str =
     plan, approval = incident.plan, incident.approval
     if plan is None or not plan.digest:
         return "there is no plan to approve"
+    if not step and not plan.covers:
+        return f"nothing of this plan can be done from here: {plan.summary}"
     if incident.rejection is not None:
         return f"rejected by {incident.rejection.by}: {incident.rejection.reason}"
     if incident.withdrawal is not None:

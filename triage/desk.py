@@ -434,7 +434,8 @@ class Desk:
                     self._stand(incident, state, reason, lease)
                     if not (patient and state is State.WAITING_FOR_APPROVAL):
                         return self.journal.read(incident_id)
-                    progress(f"waiting for an approval: {reason}")
+                    if (line := f"waiting for an approval: {reason}") != told:
+                        progress(told := line)
                     self._pause()
                 case engine.Wait(until, reason, state):
                     if state is not incident.state:

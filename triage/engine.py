@@ -155,7 +155,8 @@ def _next(
             if allowed and incident.plan is not None:
                 return Grant(incident.plan.digest, allowed)
             withdrawn = release is not None and release.stage is ReleaseStage.WITHDRAWN
-            rejected = incident.rejection or incident.withdrawal or incident.plan is None or withdrawn
+            hopeless = incident.plan is None or not incident.plan.covers
+            rejected = incident.rejection or incident.withdrawal or hopeless or withdrawn
             closed = closed or Settle(State.NEEDS_PERSON if rejected else State.WAITING_FOR_APPROVAL, reason)
             continue
         if record is None or record.started_at is None:
