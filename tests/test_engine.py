@@ -157,6 +157,12 @@ def test_no_data_is_no_all_clear() -> None:
     )
 
 
+def test_a_cause_whose_cure_has_to_wait_is_not_closed() -> None:
+    later = Plan("do not retrain yet", (Action("wait", "Wait for fresh rows", Effect.READ, ""),))
+    move = next_move(incident(ALL, diagnosis=DRIFT, plan=later, evidence=(STEADY,)), BOOK, NOW)
+    assert move == Settle(State.NEEDS_PERSON, "do not retrain yet")
+
+
 def test_a_drop_that_can_not_be_told_yet_needs_a_person() -> None:
     unsure = Diagnosis("can't be told yet", (), next_check="a longer window")
     look = Plan("look again", (Action("investigate", "Look again", Effect.READ, ""),))

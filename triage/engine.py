@@ -216,6 +216,8 @@ def _verdict(incident: Incident, playbook: Playbook) -> Settle:
         return Settle(State.NEEDS_PERSON, incident.plan.summary if incident.plan else incident.diagnosis.statement)
     if not incident.diagnosis.causes and incident.diagnosis.next_check:
         return Settle(State.NEEDS_PERSON, incident.plan.summary if incident.plan else incident.diagnosis.statement)
+    if incident.plan is not None and any(action.step == "wait" for action in incident.plan.actions):
+        return Settle(State.NEEDS_PERSON, incident.plan.summary)
     if not any(_measured(item) for item in incident.evidence):
         return Settle(State.NEEDS_PERSON, f"no cause could be looked for. {incident.diagnosis.statement}")
     return Settle(State.CLOSED, incident.plan.summary if incident.plan else incident.diagnosis.statement)

@@ -8,6 +8,7 @@ from triage.catalog import Training
 from triage.errors import Refused, StepFailed
 from triage.incident import Window
 from triage.lineage.audit import MANIFEST
+from triage.numbers import span
 from triage.ports import ModelVersion
 from triage.reading import windows
 from triage.reading.labels import labels
@@ -52,7 +53,7 @@ def judge_readiness(ctx: Context) -> None:
     fresh = FreshRows(truth.values, columns, ctx.incident.window.length)
     found = judge_window(fresh, limits, binary=ctx.model.task == "classification")
     if not found.ready:
-        wait = f"; at this pace enough will have come in {found.wait}" if found.wait else ""
+        wait = f"; at this pace enough will have come in {span(found.wait.total_seconds())}" if found.wait else ""
         raise Refused(f"too early to retrain: {'; '.join(found.reasons)}{wait}", hint="resume in a new run later")
 
 

@@ -1,8 +1,11 @@
 """Did the world change? The error at equal inputs, and what the scores still mean, once labels have arrived."""
 
+from dataclasses import replace
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from triage.catalog import PerRow
 from triage.diagnosis.scorecard import SHARE, STRENGTH
 from triage.drift.concept.calibration import CalibrationShift, LabelChange, calibration_shift
 from triage.drift.concept.equal_inputs import ConceptShift, error_at_equal_inputs
@@ -13,6 +16,7 @@ from triage.reading import windows
 from triage.reading.analysis import blocks, kpi_loss, model_loss, predictions
 from triage.reading.counterpart import counterparts
 from triage.reading.labels import Labelled, labels
+from triage.reading.parity import answers_moved, skewed
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
 from triage.step import Context, Findings
 
@@ -21,6 +25,10 @@ effect = Effect.READ
 FEWEST_LABELS = 100
 FEWEST_ERRORS = 2.0
 """Standard errors by which labelled rows must be worse for their drop to be one."""
+
+
+WRONG_ANSWERS = 0.2
+"""Standard deviations of the answers by which wrongly served features must have moved them to count."""
 
 
 class Params(BaseModel):
@@ -50,8 +58,19 @@ def run(ctx: Context) -> Findings:
     calibration = calibration_shift(before.values, said, now.values, said_now)
     drop, error = _drop(loss(before.values, said), loss(now.values, said_now))
     concept = _concept(ctx, shift, drop if drop > FEWEST_ERRORS * error else 0.0, alike.aside, calibration, sources)
+    if concept.verdict is Verdict.SUPPORTS and ctx.model.kpi.per_row is PerRow.LABEL:
+        concept = unless_skewed(concept, sorted(skewed(ctx)) if answers_moved(ctx) >= WRONG_ANSWERS else [])
     prior = _explained_by_prior(loss(before.values, said), before.values, now.values)
     return Findings(evidence=(concept, _label_shift(ctx, calibration, shift, prior, drop, sources)))
+
+
+def unless_skewed(concept: Evidence, names: list[str]) -> Evidence:
+    """Rows that were served wrong values had no equal inputs; what that cost a KPI that is the label itself, and not
+    the model's answer, can't be replayed and put aside."""
+    if not names:
+        return concept
+    served = f"{', '.join(names[:3])} {'was' if len(names) == 1 else 'were'} served wrong, so inputs were not equal"
+    return replace(concept, verdict=Verdict.INCONCLUSIVE, statement=f"{concept.statement}; but {served}")
 
 
 def _drop(before: np.ndarray, now: np.ndarray) -> tuple[float, float]:

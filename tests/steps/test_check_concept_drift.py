@@ -1,0 +1,48 @@
+"""Whether the world changed, where what was served was wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from tests.light_world import CATALOG, START, World, answer, world
+from triage.incident import CauseKind, Evidence, Verdict
+from triage.steps.check_concept_drift import unless_skewed
+
+
+def skewed_world(feature: str) -> World:
+    """Bargains sell no longer; since the incident ``feature`` is served from other rows than its own."""
+    made = world(8, far=0.1)
+    log, truth = made.tables["log"].to_pandas(), made.tables["truth"].to_pandas()
+    rng, late = np.random.default_rng(3), (log["at"] >= START).to_numpy()
+    made.tables["pipeline"] = pa.Table.from_pandas(log[["id", "at", "place", "bargain", "age"]], preserve_index=False)
+    log = log.copy()  # Arrow shares its memory
+    lost = late & (log["bargain"] > 0.5).to_numpy()
+    log.loc[late, feature] = rng.permutation(log.loc[late, feature].to_numpy())
+    made.tables["log"] = pa.Table.from_pandas(log.assign(score=answer(log)), preserve_index=False)
+    truth["bought"] = truth["bought"].where(~lost, 0)
+    made.tables["truth"] = pa.Table.from_pandas(truth, preserve_index=False)
+    text = CATALOG.replace("models:", '  pipeline: {version: "1", path: pipeline, time: at, key: id}\nmodels:')
+    made.text = text.replace("    baseline:", "    reference: {dataset: pipeline}\n    baseline:")
+    return made
+
+
+def concept(made: World, folder: Path) -> Evidence:
+    (found,) = [item for item in made.run(folder).evidence if item.about is CauseKind.CONCEPT_DRIFT]
+    return found
+
+
+def test_a_feature_that_the_model_does_not_heed_hides_no_concept_drift(tmp_path: Path) -> None:
+    assert concept(skewed_world("age"), tmp_path).verdict is Verdict.SUPPORTS
+
+
+def test_inputs_that_were_served_wrong_are_not_equal_where_the_model_heeds_them(tmp_path: Path) -> None:
+    assert concept(skewed_world("bargain"), tmp_path).verdict is Verdict.INCONCLUSIVE
+
+
+def test_what_was_served_wrong_is_named() -> None:
+    worse = Evidence("concept_drift", "s", CauseKind.CONCEPT_DRIFT, Verdict.SUPPORTS, "the outcome is worse")
+    assert unless_skewed(worse, []) is worse
+    found = unless_skewed(worse, ["affinity", "price"])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.statement.endswith("but affinity, price were served wrong, so inputs were not equal")
