@@ -168,7 +168,7 @@ class ApprovalPolicy(Part):
     """Whether the approver must be another person than the requester."""
     ttl: PositiveDuration = timedelta(hours=4)
     """How long an approval holds at most, before its first use."""
-    auto_approve: tuple[Literal["retrain", "shadow"], ...] = ()
+    auto_approve: tuple[Literal["retrain", "shadow", "apply_rules"], ...] = ()
     """Steps that need no person, where a plan covers no others: they change nothing that users are served."""
 
 
