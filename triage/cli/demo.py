@@ -9,6 +9,7 @@ from triage.cli.common import json_flag, program
 from triage.cli.incidents import open_desk, write_whole
 from triage.cli.output import progress, say
 from triage.errors import UsageError
+from triage.plain import visible
 
 if TYPE_CHECKING:
     from triage.desk import Desk
@@ -109,6 +110,7 @@ def _decide(desk: "Desk", incident: "Incident") -> None:
 def _show(desk: "Desk", incident: str, arguments: argparse.Namespace) -> int:
     from triage.wiring import home
 
+    prevention = _prevent(desk, incident)
     report = home() / "reports" / f"{incident}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
     write_whole(report, desk.report(incident, "html"))
@@ -118,8 +120,36 @@ def _show(desk: "Desk", incident: str, arguments: argparse.Namespace) -> int:
     else:
         next_command = _next(desk.incident(incident))
         print(desk.summary(incident, colour=sys.stdout.isatty(), next_command=next_command))
+        print("\n".join(["Prevention", *(f"  {line}" for line in prevention)]))
         print(f"Report\n  {report}")
     return 0
+
+
+def _prevent(desk: "Desk", incident: str) -> list[str]:
+    """Write the alert that would have caught it into the world's own rules folder, and say what it is."""
+    from triage.errors import TriageError
+    from triage.numbers import number, span
+    from triage.prevention.alerts import NAMES, limit
+    from triage.wiring import rules_of
+
+    rules = rules_of(desk)
+    try:
+        proposal, ctx = rules.propose(incident, progress=progress)
+        applied = rules.apply(ctx, proposal, user())
+    except TriageError as error:
+        return [visible(str(error))]
+    lines = []
+    if (first := proposal.soonest) is not None and (proof := first.backtest) is not None and proof.sooner_seconds:
+        sooner = f"{span(abs(proof.sooner_seconds))} {'sooner' if proof.sooner_seconds > 0 else 'later'}"
+        false = f"{proof.false_alarms} false alarms in {number(proof.healthy_days)} healthy days"
+        what = (
+            f"{NAMES[first.signal.kind]}: {first.name} {'>' if first.signal.worse == 'higher' else '<'} {limit(first)}"
+        )
+        lines.append(f"{what} fires {sooner} than {proposal.alert}; {false}")
+    tests = {True: "passed", False: "failed", None: "were not run"}[applied.proof.tested.passed]
+    where = f"{applied.written.where}/{next(name for name in applied.change.after if '/' not in name)}"
+    lines.append(f"{len(proposal.kept)} rules, whose {applied.proof.cases} unit tests {tests}, are in")
+    return [visible(line) for line in (*lines, f"  {where}")]
 
 
 def _next(incident: "Incident") -> str:

@@ -25,6 +25,7 @@ def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta, 
     document: dict[str, Any] = yaml.safe_load((world / "triage.yaml").read_text(encoding="utf-8"))
     (model,) = document["models"].values()
     document["prometheus"] = {"url": prometheus_url}
+    document["prevention"] = {"folder": "run/prometheus/rules", "reload": f"{prometheus_url}/-/reload"}
     document["registry"] = {"uri": "sqlite:///world/mlflow.db"}
     training = document["datasets"]["training"]
     document["datasets"] = {

@@ -48,6 +48,28 @@ class Prevention:
     after: Mapping[str, str | None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RulesReport:
+    """The prevention rules of an incident as a report has them: each with its threshold, backtest and decision."""
+
+    stage: Stage
+    at: datetime | None
+    by: str
+    where: str
+    loaded: bool | None
+    words: str
+    proposal: Proposal | None
+
+
+def reported(events: Iterable[Event]) -> RulesReport | None:
+    """For a report; None where no rules were ever proposed."""
+    found = read(events)
+    if found.stage is Stage.NOTHING:
+        return None
+    shown = found.applied or found.proposal
+    return RulesReport(found.stage, found.at, found.by, found.where, found.loaded, found.words, shown)
+
+
 def read(events: Iterable[Event]) -> Prevention:
     """Fold the events of one incident; those that are about something else are passed over."""
     found, settled = Prevention(), Prevention()

@@ -26,6 +26,7 @@ from triage.incident import (
     Unmeasured,
     Window,
 )
+from triage.prevention.record import RulesReport
 from triage.report.contents import Report
 from triage.report.lessons import Lesson
 from triage.report.remediation import LevelState, Remediation
@@ -86,6 +87,7 @@ class Document:
     plan: Plan | None
     approval: Approval | None
     notes: tuple[Note, ...]
+    prevention: RulesReport | None
     steps: tuple[Step, ...]
     timeline: tuple[TimelineEntry, ...]
     milestones: tuple[Milestone, ...]
@@ -123,6 +125,7 @@ def as_document(report: Report) -> dict[str, Any]:
             plan=incident.plan,
             approval=incident.approval,
             notes=incident.notes,
+            prevention=report.prevention,
             steps=tuple(
                 Step(
                     step.id,

@@ -42,6 +42,7 @@ from triage.numbers import (
     with_interval,
 )
 from triage.plain import one_line
+from triage.prevention.record import RulesReport, reported
 from triage.report.ladder import KIND_NAMES, VERDICT_GLYPHS, Rung, ladder
 from triage.report.lessons import Lesson, action_items, detection, lessons
 from triage.report.remediation import LevelState, Remediation, remediation, service_levels
@@ -183,6 +184,7 @@ class Report:
     next_command: str
     verify_command: str
     written: Mapping[str, Written]
+    prevention: RulesReport | None
 
     def cite(self, evidence_ids: Sequence[str]) -> tuple[Citation, ...]:
         """The places in this report of the evidence of these ids."""
@@ -246,6 +248,7 @@ def build(incident: Incident, events: Sequence[Event]) -> Report:
             )
             for note in incident.notes
         },
+        prevention=reported(events),
     )
 
 

@@ -13,6 +13,7 @@ from triage.lab.worlds.signals import Signal
 from triage.ports import Series
 
 METRICS = "metrics"
+RULES = "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def catalog_of(
     return {
         "version": 1,
         "prometheus": {"recorded": METRICS},
+        "prevention": {"folder": RULES},
         "registry": {"uri": f"sqlite:///{DATABASE}"},
         "datasets": {name: dict(dataset) for name, dataset in datasets.items()},
         "models": {
@@ -75,6 +77,8 @@ def by_source(sources: Mapping[str, str], segments: Sequence[str]) -> dict[str, 
 
 def write_catalog(path: Path, title: str, document: dict[str, Any]) -> None:
     """Write ``document`` as YAML below ``title``, a comment."""
+    if (folder := document.get("prevention", {}).get("folder")) == RULES:
+        (path.parent / folder).mkdir(exist_ok=True)
     body = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
     path.write_text(f"# {title}\n{body}", encoding="utf-8")
 
