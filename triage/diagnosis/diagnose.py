@@ -12,6 +12,8 @@ LEAST_PROBABILITY = 0.02
 MATERIAL_LOSS = 0.10
 """A loss of the KPI, as a fraction of its healthy level: it is said not to have got worse where less is certain."""
 
+_TELLING = (Verdict.SUPPORTS, Verdict.REFUTES, Verdict.INCONCLUSIVE)
+
 _NEXT_CHECK = {
     CauseKind.INFRASTRUCTURE: "make the service levels answer: 'triage doctor' names the queries that return nothing",
     CauseKind.DATA_QUALITY: "make the serving log of the incident window readable",
@@ -39,8 +41,9 @@ def diagnose(evidence: Sequence[Evidence], drop: Drop | None, card: Scorecard) -
         said = f"{drop.kpi} has not got worse: {_level(drop)}. Nothing has to be explained"
         if _may_have_fallen(drop):
             said = f"whether {drop.kpi} got worse can't be told yet: {_level(drop)} ({_range(drop)})"
+        noticed = _noticed(evidence)
         return Diagnosis(
-            statement=said,
+            statement=f"{said}. Yet {noticed}" if noticed else said,
             causes=(),
             ruled_out=_ruled_out(summed_up),
             unmeasured=unmeasured,
@@ -58,6 +61,16 @@ def diagnose(evidence: Sequence[Evidence], drop: Drop | None, card: Scorecard) -
         next_check=_next_check(summed_up, scores),
         contributions=contributions,
     )
+
+
+def _noticed(evidence: Sequence[Evidence]) -> str:
+    """What is wrong with the data though nobody was harmed by it: the first three faults, in words."""
+    kinds = (CauseKind.DATA_QUALITY, CauseKind.SERVING_SKEW)
+    faults = [item for item in evidence if item.about in kinds and item.subject and item.verdict in _TELLING]
+    if not faults:
+        return ""
+    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+    return "; ".join(f"{item.subject}: {item.statement}" for item in faults[:3]) + more
 
 
 def _fell(drop: Drop) -> bool:

@@ -27,6 +27,7 @@ EDGE_ROWS = 100_000
 FEWEST_HEALTHY_ROWS = 2_000
 """With fewer rows at the same time of day, the whole healthy span is read."""
 DAY = timedelta(days=1)
+MOST_PARTS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def history(ctx: Context) -> tuple[WindowProfile, ...]:
     """Profiles of the healthy windows that are as long as the incident, one day apart where it is whole days."""
     parts = _healthy_parts(ctx)
     length = ctx.incident.window.length
-    width = length // DAY if length >= DAY and length % DAY == timedelta(0) else 1
+    width = max(1, length // _part(healthy_span(ctx), length))
     edges = parts[0].profile.edges
     profiles = [part.profile for part in parts]
     return tuple(merge_all(edges, profiles[start : start + width]) for start in range(len(profiles) - width + 1))
@@ -212,9 +213,19 @@ def _healthy_windows(span: Window, incident: Window) -> list[Window]:
         back = range(1, (incident.end - span.start) // DAY + 1)
         windows = [Window(incident.start - days * DAY, incident.end - days * DAY) for days in reversed(back)]
         return [window for window in windows if span.start <= window.start and window.end <= span.end] or [span]
-    part = DAY if length % DAY == timedelta(0) else length
+    part = _part(span, length)
     count = max(1, span.length // part)
     return [Window(span.end - (index + 1) * part, span.end - index * part) for index in reversed(range(count))]
+
+
+def _part(span: Window, length: timedelta) -> timedelta:
+    """How much of ``span`` is read at once for an incident of ``length``: a day, or the fewest whole days that divide
+    it and make no more than `MOST_PARTS`; all of it where it is not whole days."""
+    if length < DAY or length % DAY:
+        return length
+    fewest = -(-span.length // (MOST_PARTS * DAY))
+    days = length // DAY
+    return DAY * next(part for part in range(1, days + 1) if days % part == 0 and (part >= fewest or part == days))
 
 
 def _served(ctx: Context, window: Window) -> WindowRead:
