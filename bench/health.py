@@ -155,16 +155,37 @@ def _cooled(times: np.ndarray, flags: np.ndarray) -> list[int]:
 
 def _leave_one_out(series: Sequence[Labelled]) -> str:
     """Each series scored with the setting that did best on all the others, of all in SETTINGS."""
-    table = [[score(one.times.size, _ours(one, setting), one.windows) for one in series] for setting in SETTINGS]
+    alarms = [[_ours(one, setting) for one in series] for setting in SETTINGS]
+    table = [_scores(series, found) for found in alarms]
     picked = []
     for held in range(len(series)):
         best = max(table, key=lambda row: normalised([one for k, one in enumerate(row) if k != held]))
         picked.append(best[held])
     alone = [normalised(row) for row in table]
+    peers = [found for found, how in zip(alarms, SETTINGS, strict=True) if how.cool_down_seconds == COOL_DOWN_SECONDS]
+    votes = [_majority(one.times, [found[k] for found in peers]) for k, one in enumerate(series)]
     return (
         f"leave-one-series-out over {len(SETTINGS)} settings scores {normalised(picked):.1f}; "
-        f"the settings themselves {min(alone):.1f} to {max(alone):.1f}, median {np.median(alone):.1f}."
+        f"the settings themselves {min(alone):.1f} to {max(alone):.1f}, median {np.median(alone):.1f}. "
+        f"A committee of the {len(peers)} with the common cool-down, none chosen by its score, an alarm where half of"
+        f" them alarmed within it: {normalised(_scores(series, votes)):.1f}."
     )
+
+
+def _scores(series: Sequence[Labelled], alarms: Sequence[Sequence[int]]) -> list[NabScore]:
+    return [score(one.times.size, found, one.windows) for one, found in zip(series, alarms, strict=True)]
+
+
+def _majority(times: np.ndarray, members: Sequence[Sequence[int]]) -> list[int]:
+    """Where half of ``members`` alarmed within the cool-down; then silence for as long."""
+    last: dict[int, float] = {}
+    kept: list[int] = []
+    for index, member in sorted((index, member) for member, found in enumerate(members) for index in found):
+        last[member] = times[index]
+        votes = sum(times[index] - at <= COOL_DOWN_SECONDS for at in last.values())
+        if 2 * votes >= len(members) and (not kept or times[index] - times[kept[-1]] >= COOL_DOWN_SECONDS):
+            kept.append(index)
+    return kept
 
 
 # --- onset -----------------------------------------------------------------------------------------------------------
