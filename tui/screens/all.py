@@ -9,6 +9,7 @@ from tui.screens import (
     live,
     opening,
     playbooks,
+    prevention,
     queue,
     remedy,
     report,
@@ -17,6 +18,6 @@ from tui.screens import (
 )
 
 __all__ = [
-    "feature", "help", "incident", "lab", "leave", "live", "opening", "playbooks", "queue", "remedy", "report", "start",
-    "write",
+    "feature", "help", "incident", "lab", "leave", "live", "opening", "playbooks", "prevention", "queue", "remedy",
+    "report", "start", "write",
 ]  # fmt: skip

@@ -33,6 +33,9 @@ class IncidentScreen(Live):
         Binding("t", "panel('timeline')", "Times", id="incident.times"),
         Binding("f", "feature", "Feature", id="incident.feature"),
         Binding("p", "remedy", "Plan", id="incident.plan", tooltip="the plan, its approval, and how it is carried out"),
+        Binding(
+            "w", "prevent", "Prevent", id="incident.prevent", tooltip="the rules that would have caught it earlier"
+        ),
         Binding("o", "report", "Report", id="incident.report"),
         Binding("R", "resume", "Resume", id="incident.resume"),
     ]
@@ -194,6 +197,11 @@ class IncidentScreen(Live):
         from tui.screens.remedy import RemedyScreen
 
         self.app.push_screen(RemedyScreen(self.incident))
+
+    def action_prevent(self) -> None:
+        from tui.screens.prevention import PreventionScreen
+
+        self.app.push_screen(PreventionScreen(self.incident))
 
     def action_resume(self) -> None:
         self.home_app.carry_on(self.incident)
