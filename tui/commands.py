@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from textual import work
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.css.query import NoMatches
+from textual.timer import Timer
 
 from triage.errors import TriageError
 from triage.report.timeline import STATE_WORDS
@@ -27,6 +28,21 @@ class Palette(CommandPalette):
     async def _gather_commands(self, search_value: str) -> None:
         with suppress(NoMatches):
             await CommandPalette._gather_commands.__wrapped__(self, search_value)  # type: ignore[attr-defined]
+
+    def set_timer(
+        self,
+        delay: float,
+        callback: Callable[[], object] | None = None,
+        *,
+        name: str | None = None,
+        pause: bool = False,
+    ) -> Timer:
+        def still_there() -> object:
+            with suppress(NoMatches):
+                return callback() if callback is not None else None
+            return None
+
+        return super().set_timer(delay, still_there, name=name, pause=pause)
 
     def _cancel_gather_commands(self) -> None:
         self.workers.cancel_group(self, "triage palette")
