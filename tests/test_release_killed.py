@@ -40,6 +40,5 @@ def test_the_story_on_a_real_registry_and_a_real_router_ends_recovered(told: dic
 def test_killed_before_and_after_every_event_it_ends_the_same_with_each_effect_once(told: dict[str, Any]) -> None:
     whole, killed = told["whole"], told["everywhere"]
     assert told["kills"] > len(whole["events"])
-    assert killed["events"] == whole["events"]
     for part in ("end", "registry", "serving", "changes", "loads", "chain"):
         assert killed[part] == whole[part], part
