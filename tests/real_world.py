@@ -86,7 +86,7 @@ class RealWorld:
         start, end = rows["at"].min().floor("h"), self.incident.end
         edges = np.arange(start.timestamp(), end.timestamp() + 1, 3600.0)
         known = np.isfinite(loss)
-        total, count = np.histogram(at[known], edges, loss[known])[0], np.histogram(at[known], edges)[0]
+        total, count = np.histogram(at[known], edges, weights=loss[known])[0], np.histogram(at[known], edges)[0]
         with np.errstate(invalid="ignore", divide="ignore"):
             answers = {KPI: Series({}, edges[1:], np.where(count > 0, total / count, np.nan))}
         for one in (*self._signals(start.to_pydatetime()), no_deploys("m", start.to_pydatetime(), end)):
