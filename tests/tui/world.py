@@ -1,6 +1,5 @@
 """A journal with incidents in several states, and the app over it; the clock stands still."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -53,6 +52,11 @@ GATED = """\
 """
 
 
+def snapshot(home: Path, model: str = "my_model") -> str:
+    """The starter's catalogue, as a journal keeps it."""
+    return Catalog.parse(init_text().replace("my_model", model), "triage.yaml", home).snapshot()
+
+
 def write(
     home: Path, model: str, events: Sequence[Event], *, playbook: str = PLAYBOOK, catalog: str | None = None
 ) -> str:
@@ -60,7 +64,7 @@ def write(
     clock = StillClock(events[0].at)
     journal = Journal(home / "journal.db", clock)
     alert = Alert(**{**_alert(events[0]), "model": model})
-    incident, _ = journal.receive(alert, sample.WINDOW, "model_quality_drop", playbook, catalog or json.dumps({}), None)
+    incident, _ = journal.receive(alert, sample.WINDOW, "model_quality_drop", playbook, catalog or snapshot(home), None)
     for event in events[1:]:
         clock.at = event.at
         journal.append(incident, [Entry(event.kind, event.data)])
@@ -86,11 +90,9 @@ def standard(home: Path) -> Path:
 
 def waiting(home: Path, playbook: str = PLAYBOOK + GATED) -> str:
     """An incident whose plan waits for an approval, with a catalogue that says who may give it; returns its id."""
-    text = init_text().replace("my_model", "recommender")
-    catalog = Catalog.parse(text, "triage.yaml", home).snapshot()
     plan = replace(sample.PLAN, covers=("retrain",))
     told = sample.events(plan=plan, state="waiting_for_approval", reason="the plan is not approved")
-    return write(home, "recommender", told, playbook=playbook, catalog=catalog)
+    return write(home, "recommender", told, playbook=playbook, catalog=snapshot(home, "recommender"))
 
 
 def app(home: Path, look: str = "dark", **settings: Any) -> TriageApp:
