@@ -30,11 +30,12 @@ _OUTCOMES = {
 def after_the_plan(steps: Sequence[Planned]) -> tuple[Planned, ...]:
     """The steps that follow from a plan, in their order: those that need, directly or not, what proposes one.
 
-    A playbook that proposes none is about a plan that is there already: then all of them.
+    A playbook that proposes none is about a plan that is there already: then those from the first gate on.
     """
     planners = {step.id for step in steps if step.uses == "propose_plan"}
     if not planners:
-        return tuple(steps)
+        gates = [place for place, step in enumerate(steps) if step.uses == GATE]
+        return tuple(steps[gates[0] :]) if gates else ()
     after: list[Planned] = []
     for step in steps:
         if {*step.needs} & {*planners, *(known.id for known in after)}:

@@ -41,6 +41,7 @@ class Start(ModalScreen[str | None]):
         super().__init__()
         self._catalog, self._now, self._playbook = catalog, now, playbook
         self._choice = Choice({}, ())
+        self._offered: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog form"):
@@ -128,6 +129,7 @@ class Start(ModalScreen[str | None]):
             self._complain(error)
             found = ()
         await fields.remove_children()
+        self._offered = {f"{step}.{param.name}": param.value for step, param in found}
         rows: list[Widget] = []
         for step, param in found:
             told = f"{param.description}{f' ({param.bounds})' if param.bounds else ''}"
@@ -136,14 +138,16 @@ class Start(ModalScreen[str | None]):
         await fields.mount_all(rows)
 
     def _settings(self) -> dict[str, dict[str, Any]]:
-        """What was typed into the fields of parameters, by step, as YAML reads it."""
+        """What was changed in the fields of parameters, by step, as YAML reads it."""
         import yaml
 
         settings: dict[str, dict[str, Any]] = {}
         for field in self.query("#params Input").results(Input):
             step, _, name = (field.name or "").partition(".")
+            if field.value == self._offered.get(field.name or ""):
+                continue
             try:
-                settings.setdefault(step, {})[name] = yaml.safe_load(field.value)
+                settings.setdefault(step, {})[name] = yaml.safe_load(field.value) if field.value.strip() else ""
             except yaml.YAMLError:
                 settings.setdefault(step, {})[name] = field.value
         return settings
