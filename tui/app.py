@@ -241,9 +241,15 @@ class TriageApp(App[None]):
         print(f"triage: the screen stopped on a defect: {told}", file=sys.stderr)
         print(f"  hint: runs go on, the journal is whole; please report {log}", file=sys.stderr)
 
+    def on_mount(self) -> None:
+        if self._server:
+            self.set_interval(0.5, self._leave_with_the_server)
+
+    def _leave_with_the_server(self) -> None:
+        if os.getppid() != self._server:
+            self.exit()  # nobody is left to look
+
     def _watch_runs(self) -> None:
-        if self._server and os.getppid() != self._server:
-            self.exit()  # the web server is gone, and nobody is left to look
         for run in self.executor.ended():
             complaint = run.complaint
             if complaint:
