@@ -84,3 +84,9 @@ def test_the_digest_is_of_the_kept_rules_alone() -> None:
     other = replace(kept.rules[0], threshold=99.0)
     happened = incident(SHOP)
     assert propose(happened, (other.signal,), {}, OCCASION, most_false_alarms=1).digest != kept.digest
+
+
+def test_where_healthy_time_has_windows_without_a_row_no_count_is_too_small() -> None:
+    rule = only(RuleKind.ROWS, healthy=0.0, now=0.0)
+    assert rule.decision is Decision.REFUSED
+    assert "without a row" in rule.reason

@@ -62,6 +62,8 @@ def _decide(signal: Signal, result: Backtest, threshold: Threshold, most: float)
         known = f"{result.healthy_days:.1f} healthy days are known, {SHORTEST_DAYS:g} are needed"
         share = f"{result.measured_share:.0%} of the time was measured"
         return Decision.UNPROVEN, known if result.healthy_days < SHORTEST_DAYS else share
+    if signal.kind is RuleKind.ROWS and threshold.value <= 0:
+        return Decision.REFUSED, "healthy time has windows without a row, so no count is too small"
     if result.per_fortnight > most:
         figures = f"{result.false_alarms} false alarms in {result.healthy_days:.1f} healthy days"
         reached = "" if result.healthy_worst is None else f"; healthy time reached {result.healthy_worst:.3g}"
