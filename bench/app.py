@@ -31,6 +31,8 @@ import psutil
 from bench.journal import grow, incidents
 from triage.adapters.clock import SystemClock
 from triage.wiring import connect
+from tui.app import TriageApp
+from tui.widgets.sheet import Sheet
 
 EMPTY = """
 from textual.app import App
@@ -41,7 +43,6 @@ class Empty(App):
 Empty().run()
 """
 LIMIT_SECONDS = 60
-KEYS = ("down", "up", "pagedown", "pageup", "end", "home", "j", "k")
 
 
 def opened(command: list[str], markers: tuple[bytes, ...], home: Path) -> list[float]:
@@ -90,8 +91,6 @@ def opening(repeats: int) -> None:
 async def keys(presses: int) -> None:
     from textual.app import App
 
-    from tui.app import TriageApp
-
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         incidents(home, 1000, features=500)
@@ -106,15 +105,23 @@ async def keys(presses: int) -> None:
         run = subprocess.Popen([sys.executable, "-m", "bench.journal", str(home)])
         try:
             app = TriageApp(lambda: _desk(home), SystemClock(), home, home / "triage.yaml")
-            async with app.run_test(size=(80, 24)) as pilot:
+            async with app.run_test(size=(140, 40)) as pilot:
                 await pilot.pause(2)
                 print(f"keys, 1,000 incidents, 500 features in one, a run that writes events; {presses} presses each\n")
                 print("| screen | median ms | 95% ms | target |\n|---|---|---|---|")
-                for name, opening_keys in (("queue", ()), ("incident", ("home", "enter")), ("feature", ("f",))):
+                screens = (
+                    ("queue", (), ("down", "up")),
+                    ("incident", ("home", "enter"), ("up", "down")),
+                    ("feature", ("f",), ("n", "p")),
+                )
+                for name, opening_keys, moves in screens:
                     for key in opening_keys:
                         await pilot.press(key)
-                        await pilot.pause(1)
-                    taken = sorted([await _answered(app, key, frames) for key in (KEYS * presses)[:presses]])
+                        await pilot.pause(2)
+                    if name == "feature":
+                        app.screen.query_one("#features", Sheet).focus()
+                        await pilot.pause(0.5)
+                    taken = sorted([await _answered(app, moves[place % 2], frames) for place in range(presses)])
                     median, tail = statistics.median(taken), taken[int(len(taken) * 0.95)]
                     print(f"| {name} | {median * 1e3:.0f} | {tail * 1e3:.0f} | ≤ 50 |")
         finally:
@@ -123,22 +130,24 @@ async def keys(presses: int) -> None:
             run.wait()
 
 
-async def _answered(app: object, key: str, frames: list[float]) -> float:
-    """Seconds from ``key`` to the first frame after it; one that changes nothing is answered when it was handled."""
-    handled = asyncio.Event()
-    before = len(frames)
+async def _answered(app: "TriageApp", key: str, frames: list[float]) -> float:
+    """Seconds from ``key``, which moves a cursor, until the cursor has moved and a frame after that was written."""
+    sheet = app.focused
+    assert isinstance(sheet, Sheet)
+    before = sheet.cursor
     started = time.perf_counter()
-    app.simulate_key(key)  # type: ignore[attr-defined]
-    app.screen.call_after_refresh(handled.set)  # type: ignore[attr-defined]
-    await handled.wait()
-    ended = frames[-1] if len(frames) > before else time.perf_counter()
-    await asyncio.sleep(0.02)
+    app.simulate_key(key)
+    while sheet.cursor == before:
+        await asyncio.sleep(0.0005)
+    drawn = len(frames)
+    while len(frames) == drawn:
+        await asyncio.sleep(0.0005)
+    ended = frames[-1]
+    await asyncio.sleep(0.05)
     return ended - started
 
 
 async def growth(hours: int) -> None:
-    from tui.app import TriageApp
-
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         incidents(home, 50)

@@ -100,6 +100,8 @@ class Live(Screen[None]):
         self.set_interval(POLL_SECONDS, self._tick)
 
     def on_screen_resume(self) -> None:
+        # Textual 8.2 keeps every key that a footer has ever drawn, until what they are bound to is set anew.
+        self.query_one(Footer).mutate_reactive(Footer.compact)
         self.note_state()
         self.reload()
 
