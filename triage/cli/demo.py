@@ -108,9 +108,11 @@ def _decide(desk: "Desk", incident: "Incident") -> None:
 
 
 def _show(desk: "Desk", incident: str, arguments: argparse.Namespace) -> int:
+    from triage.incident import State
     from triage.wiring import home
 
-    prevention = _prevent(desk, incident)
+    closed = desk.incident(incident).state is State.CLOSED
+    prevention = ["Prevention", *(f"  {line}" for line in _prevent(desk, incident))] if closed else []
     report = home() / "reports" / f"{incident}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
     write_whole(report, desk.report(incident, "html"))
@@ -120,8 +122,7 @@ def _show(desk: "Desk", incident: str, arguments: argparse.Namespace) -> int:
     else:
         next_command = _next(desk.incident(incident))
         print(desk.summary(incident, colour=sys.stdout.isatty(), next_command=next_command))
-        print("\n".join(["Prevention", *(f"  {line}" for line in prevention)]))
-        print(f"Report\n  {report}")
+        print("\n".join([*prevention, f"Report\n  {report}"]))
     return 0
 
 
