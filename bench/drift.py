@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,10 @@ import pyarrow.parquet as pq
 
 from triage.drift.profiles.edges import SAMPLE
 from triage.drift.profiles.profile import WindowProfile
-from triage.drift.profiles.scan import plan_edges, profile_loads
+from triage.drift.profiles.scan import plan_edges, profile_batches
 from triage.drift.shift.compare import compare
-from triage.drift.shift.exact import exact_tests
+from triage.drift.shift.exact import exact_test
+from triage.reading.ahead import ahead
 
 ROW_GROUP = 100_000
 CATEGORIES = (2, 5, 12, 30, 80, 200, 500, 1000, 2500, 5000)
@@ -75,28 +77,23 @@ def floor(path: Path) -> None:
         file.read_row_group(group)
 
 
-def loads(path: Path) -> Iterator[Callable[[], pa.Table]]:
-    """One call per row group: text as dictionaries, one thread per call, as the Parquet adapter reads."""
-    metadata = pq.read_metadata(path)
-
-    def load(group: int) -> pa.Table:
-        file = pq.ParquetFile(path, metadata=metadata, read_dictionary=TEXT, memory_map=True, pre_buffer=False)
-        return file.read_row_group(group, use_threads=False)
-
-    return (partial(load, group) for group in range(metadata.num_row_groups))
+def row_groups(path: Path) -> Iterator[pa.Table]:
+    """One table per row group, text as dictionaries, read ahead, as the product reads Parquet."""
+    file = pq.ParquetFile(path, read_dictionary=TEXT, memory_map=True, pre_buffer=False)
+    return ahead(map(file.read_row_group, range(file.num_row_groups)))
 
 
 def profile(path: Path) -> WindowProfile:
     """Plan the bins on the first rows and profile all of the window, those included."""
-    first, *rest = loads(path)
-    rows = first()
-    return profile_loads([lambda: rows, *rest], plan_edges(rows.slice(0, SAMPLE)))
+    groups = row_groups(path)
+    first = next(groups)
+    return profile_batches(chain([first], groups), plan_edges(first.slice(0, SAMPLE)))
 
 
 def score(baseline: bytes, path: Path) -> None:
     """Read the saved profile of the baseline, profile the current window, compare."""
     saved = WindowProfile.from_bytes(baseline)
-    compare(saved, profile_loads(loads(path), saved.edges))
+    compare(saved, profile_batches(row_groups(path), saved.edges))
 
 
 def exact(baseline: Path, current: Path) -> None:
@@ -111,8 +108,8 @@ def exact(baseline: Path, current: Path) -> None:
         before, now = (file.read(columns=[name], use_threads=False).column(0) for file in pair)
         return before, now
 
-    for _ in exact_tests(names, column):
-        pass
+    for name, pair in zip(names, ahead(map(column, names)), strict=True):
+        exact_test(name, *pair)
 
 
 def scipy_loop(baseline: Path, current: Path) -> None:

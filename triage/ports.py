@@ -1,6 +1,6 @@
 """What the core asks of the world, as Protocols. Adapters implement them; wiring chooses the adapter."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -67,9 +67,6 @@ class Scan(Protocol):
 
     def batches(self) -> "Iterator[pa.RecordBatch]":
         """The rows, row group by row group, only the columns asked for. Raises DataError on a broken file."""
-
-    def loads(self) -> "Iterator[Callable[[], pa.RecordBatch]]":
-        """The same rows as calls that several threads may make at once, each its own row group; some come empty."""
 
     @property
     def source(self) -> Source:

@@ -1,6 +1,4 @@
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -28,14 +26,12 @@ def test_bins_divide_the_day_and_a_short_window_has_short_ones() -> None:
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "ns"])
-def test_rows_are_counted_by_the_hour_whatever_the_unit_of_time_and_the_thread(unit: str) -> None:
+def test_rows_are_counted_by_the_hour_whatever_the_unit_of_time(unit: str) -> None:
     counting = ArrivalCount(WINDOW, 3600.0, "at", "key")
     parts = [batch(range(90)), batch(range(90, 360))]
     typed = [part.set_column(0, "at", part.column(0).cast(pa.timestamp(unit, "UTC"))) for part in parts]
-    with ThreadPoolExecutor(2) as pool:
-        list(
-            pool.map(lambda load: load(), counting.watched(iter([partial(pa.RecordBatch.slice, one) for one in typed])))
-        )
+    for part in typed:
+        counting.add(part)
     found = counting.arrivals(None)
     assert found.counts.tolist() == [60] * 6
     assert (found.rows, found.repeated) == (360, 0)

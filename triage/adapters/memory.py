@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,9 +124,6 @@ class MemoryScan:
     def batches(self) -> Iterator[pa.RecordBatch]:
         yield from self._rows.to_batches()
 
-    def loads(self) -> Iterator[Callable[[], pa.RecordBatch]]:
-        return (partial(_same, batch) for batch in self._rows.to_batches())
-
     @property
     def source(self) -> Source:
         sink = pa.BufferOutputStream()
@@ -135,10 +131,6 @@ class MemoryScan:
             stream.write_table(self._rows.combine_chunks())
         digest = f"xxh3:{xxhash.xxh3_128_hexdigest(sink.getvalue())}"
         return Source("dataset", self._dataset, self._version, digest, self._window, self._rows.num_rows)
-
-
-def _same(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return batch
 
 
 @dataclass(slots=True)

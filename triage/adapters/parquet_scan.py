@@ -2,11 +2,9 @@
 
 import mmap
 import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -128,20 +126,17 @@ class ParquetScan:
         self._groups = groups
         self._dictionaries = [name for name, type_ in types.items() if _is_dictionary(groups[0], name, type_)]
         self._types = {name: self._type(name, type_) for name, type_ in types.items()}
-        self._lock = threading.Lock()
         self._digests: dict[tuple[str, int], bytes] = {}
         self._rows = 0
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, row group by row group. Raises DataError on a broken file."""
-        for load in self._loads(use_threads=True):
-            batch = load()
-            if batch.num_rows:
-                yield batch
-
-    def loads(self) -> Iterator[Callable[[], pa.RecordBatch]]:
-        """The same rows as calls that several threads can make at once, each its own row group; some come empty."""
-        return self._loads(use_threads=False)
+        for group in self._groups:
+            covered = group.covered(self._window)
+            for rows in self._read(group, self._columns(group, covered)):
+                batch = self._finish(rows, group, covered)
+                if batch.num_rows:
+                    yield batch
 
     @property
     def source(self) -> Source:
@@ -159,28 +154,21 @@ class ParquetScan:
             rows=self._rows,
         )
 
-    def _loads(self, use_threads: bool) -> Iterator[Callable[[], pa.RecordBatch]]:
-        for group in self._groups:
-            covered = group.covered(self._window)
-            columns = self._columns(group, covered)
-            if _unpacked_bytes(group, columns) <= _LARGE_BYTES:
-                yield partial(self._load, group, columns, covered, use_threads)
-                continue
-            with explained(self._dataset, group.footer.file):
-                self._hash(group, columns)
-                slices = self._open(group).iter_batches(_SLICE_ROWS, [group.index], columns)
-            while (rows := self._next(slices, group)) is not None:
-                yield partial(self._finish, pa.Table.from_batches([rows]), group, covered)
-
-    def _next(self, slices: Iterator[pa.RecordBatch], group: RowGroup) -> pa.RecordBatch | None:
-        with explained(self._dataset, group.footer.file):
-            return next(slices, None)
-
-    def _load(self, group: RowGroup, columns: list[str], covered: bool, use_threads: bool) -> pa.RecordBatch:
+    def _read(self, group: RowGroup, columns: list[str]) -> Iterator[pa.Table]:
+        """The row group at once, or slice by slice where it is large."""
         with explained(self._dataset, group.footer.file):
             self._hash(group, columns)
-            rows = self._open(group).read_row_group(group.index, columns, use_threads=use_threads)
-        return self._finish(rows, group, covered)
+            if _unpacked_bytes(group, columns) <= _LARGE_BYTES:
+                slices = iter((self._open(group).read_row_group(group.index, columns),))
+            else:
+                batches = self._open(group).iter_batches(_SLICE_ROWS, [group.index], columns)
+                slices = (pa.Table.from_batches([rows]) for rows in batches)
+        while (rows := self._next(slices, group)) is not None:
+            yield rows
+
+    def _next(self, slices: Iterator[pa.Table], group: RowGroup) -> pa.Table | None:
+        with explained(self._dataset, group.footer.file):
+            return next(slices, None)
 
     def _open(self, group: RowGroup) -> pq.ParquetFile:
         return pq.ParquetFile(
@@ -207,8 +195,7 @@ class ParquetScan:
             if not covered and self._window is not None:
                 rows = rows.filter(inside(rows.column(time), self._window))
             arrays = [self._array(rows, group, name, type_) for name, type_ in self._types.items()]
-        with self._lock:
-            self._rows += rows.num_rows
+        self._rows += rows.num_rows
         if not arrays:
             return pa.RecordBatch.from_struct_array(pa.array([{}] * rows.num_rows, pa.struct([])))
         return pa.RecordBatch.from_arrays(arrays, names=list(self._types))
@@ -243,8 +230,7 @@ class ParquetScan:
                 start = min(offset for offset in (chunk.dictionary_page_offset, chunk.data_page_offset) if offset)
                 digest.update(f"{chunk.path_in_schema}\0".encode())
                 digest.update(view[start : start + chunk.total_compressed_size])
-        with self._lock:
-            self._digests[(group.footer.file.name, group.index)] = digest.digest()
+        self._digests[(group.footer.file.name, group.index)] = digest.digest()
 
 
 @contextmanager

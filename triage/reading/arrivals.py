@@ -1,9 +1,5 @@
 """When the rows of a window came, and how many came twice: counted while the window is read."""
 
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,7 +9,6 @@ from triage.health.series import bounds, resample
 from triage.incident import Window
 from triage.ports import Series
 
-_Load = Callable[[], pa.RecordBatch]
 _FEWEST_BINS = 12
 
 
@@ -34,12 +29,6 @@ class ArrivalCount:
         self._counts = np.zeros(int((self._end - self._start) // seconds), np.int64)
         self._rows = 0
         self._hashes: list[np.ndarray] = []
-        self._lock = threading.Lock()
-
-    def watched(self, loads: Iterator[_Load]) -> Iterator[_Load]:
-        """``loads`` as they are, each counted when it is made."""
-        for load in loads:
-            yield partial(self._load, load)
 
     def arrivals(self, traffic: Series | None) -> Arrivals:
         """What was counted; ``traffic`` in requests per second, its times those of the steps it tells of."""
@@ -53,21 +42,13 @@ class ArrivalCount:
             repeated = len(hashes) - len(pd.unique(hashes))
         return Arrivals(self._start, self._seconds, self._counts, known, self._rows, repeated)
 
-    def _load(self, load: _Load) -> pa.RecordBatch:
-        batch = load()
-        self.add(batch)
-        return batch
-
     def add(self, batch: pa.RecordBatch) -> None:
         at = batch.column(self._time).drop_null().cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
         place = ((at.to_numpy() / 1e6 - self._start) // self._seconds).astype(np.int64)
-        counts = np.bincount(place[(place >= 0) & (place < len(self._counts))], minlength=len(self._counts))
-        hashes = None if self._key is None else _hashes(batch.column(self._key))
-        with self._lock:
-            self._counts += counts
-            self._rows += batch.num_rows
-            if hashes is not None:
-                self._hashes.append(hashes)
+        self._counts += np.bincount(place[(place >= 0) & (place < len(self._counts))], minlength=len(self._counts))
+        self._rows += batch.num_rows
+        if self._key is not None:
+            self._hashes.append(_hashes(batch.column(self._key)))
 
 
 def _hashes(keys: pa.Array) -> np.ndarray:

@@ -1,13 +1,7 @@
 """An even sample of a stream of batches, in one pass and bounded memory."""
 
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
-
 import numpy as np
 import pyarrow as pa
-
-_Load = Callable[[], pa.RecordBatch]
 
 
 class EvenSample:
@@ -21,58 +15,30 @@ class EvenSample:
         self._most = most
         self._rng = rng
         self._limit = np.inf
-        self._parts: list[tuple[int, np.ndarray, pa.RecordBatch]] = []
+        self._parts: list[tuple[np.ndarray, pa.RecordBatch]] = []
         self._held = 0
-        self._added = 0
-        self._lock = threading.Lock()
-
-    def watched(self, loads: Iterator[_Load]) -> Iterator[_Load]:
-        """``loads`` as they are, each adding what it reads. Threads may make several of these calls at once: which rows
-        stay depends on the order of ``loads`` alone, not on which of them is done first."""
-        for load in loads:
-            yield partial(self._load, load, *self._next())
 
     def add(self, batch: pa.RecordBatch) -> None:
-        self._add(batch, *self._next())
+        self.seen += batch.num_rows
+        self._keep(self._rng.random(batch.num_rows), batch)
+        if self._held > 2 * self._most:
+            self._trim()
 
     def table(self) -> pa.Table:
         """The sample, at most ``most`` rows. Raises ValueError when nothing was added."""
         if self._held > self._most:
             self._trim()
-        return pa.Table.from_batches([batch for _, _, batch in sorted(self._parts, key=lambda part: part[0])])
-
-    def _next(self) -> tuple[int, np.random.Generator]:
-        self._added += 1
-        return self._added, self._rng.spawn(1)[0]
-
-    def _load(self, load: _Load, place: int, rng: np.random.Generator) -> pa.RecordBatch:
-        batch = load()
-        self._add(batch, place, rng)
-        return batch
-
-    def _add(self, batch: pa.RecordBatch, place: int, rng: np.random.Generator) -> None:
-        draws = rng.random(batch.num_rows)
-        part = _below(self._limit, place, draws, batch)
-        with self._lock:
-            self.seen += batch.num_rows
-            self._keep(part)
-            if self._held > 2 * self._most:
-                self._trim()
+        return pa.Table.from_batches([batch for _, batch in self._parts])
 
     def _trim(self) -> None:
-        draws = np.concatenate([draws for _, draws, _ in self._parts])
+        draws = np.concatenate([draws for draws, _ in self._parts])
         self._limit = float(np.partition(draws, self._most)[self._most])
         parts, self._parts, self._held = self._parts, [], 0
-        for place, part, batch in parts:
-            self._keep(_below(self._limit, place, part, batch))
+        for part, batch in parts:
+            self._keep(part, batch)
 
-    def _keep(self, part: tuple[int, np.ndarray, pa.RecordBatch]) -> None:
-        self._parts.append(part)
-        self._held += len(part[1])
-
-
-def _below(
-    limit: float, place: int, draws: np.ndarray, batch: pa.RecordBatch
-) -> tuple[int, np.ndarray, pa.RecordBatch]:
-    chosen = draws < limit
-    return place, draws[chosen], batch.filter(pa.array(chosen))
+    def _keep(self, draws: np.ndarray, batch: pa.RecordBatch) -> None:
+        """Those rows of ``batch`` whose draw is below the limit."""
+        chosen = draws < self._limit
+        self._parts.append((draws[chosen], batch.filter(pa.array(chosen))))
+        self._held += int(np.count_nonzero(chosen))

@@ -1,21 +1,24 @@
 """One pass over a window: its profile and an even sample of its rows. A baseline's profile stays with its version."""
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import NoReturn
 
 import pandas as pd
+import pyarrow as pa
 
 from triage.codec import canonical, decode, digest
 from triage.drift.profiles.edges import Edges
 from triage.drift.profiles.profile import WindowProfile, merge_all
-from triage.drift.profiles.scan import plan_edges, profile_loads
+from triage.drift.profiles.scan import plan_edges, profile_batches
 from triage.drift.quality.arrivals import Arrivals
 from triage.errors import DataError, EmptyWindow, NotFound, Refused, SourceUnavailable, TriageError, Unmeasurable
 from triage.incident import Source, Window
 from triage.ports import ModelVersion
+from triage.reading.ahead import ahead
 from triage.reading.arrivals import ArrivalCount, bin_seconds
 from triage.reading.features import champion, features
 from triage.reading.metrics import traffic
@@ -150,7 +153,7 @@ def _baseline(ctx: Context) -> tuple[WindowProfile, Source]:
         unmeasured(f"the training baseline {dataset.name} is empty", hint="check its path in triage.yaml")
     edges = plan_edges(sample.table(), wanted.kinds)
     scan = ctx.ports.windows.scan(dataset.name, None, edges.columns)
-    profile = profile_loads(scan.loads(), edges)
+    profile = profile_batches(ahead(scan.batches()), edges)
     if version is not None:
         try:
             ctx.ports.registry.save_artifact(version, name, _packed(profile, scan.source))
@@ -258,9 +261,17 @@ def read_window(ctx: Context, window: Window, most: int) -> WindowRead | None:
     sample = EvenSample(most, seeded(f"rows of {window}"))
     key = dataset.key if dataset.key in there else None
     arriving = ArrivalCount(window, bin_seconds(ctx.incident.window), dataset.time, key)
-    profile = profile_loads(arriving.watched(sample.watched(scan.loads())), edges)
+    profile = profile_batches(_counted(ahead(scan.batches()), sample, arriving), edges)
     if not sample.seen:
         return None
     requests = traffic(ctx)
     came = arriving.arrivals(requests[0] if requests else None)
     return WindowRead(window, profile, sample.table().to_pandas(), sample.seen, scan.source, (came,))
+
+
+def _counted(batches: Iterable[pa.RecordBatch], sample: EvenSample, arriving: ArrivalCount) -> Iterator[pa.RecordBatch]:
+    """``batches`` as they are, each added to both as it passes."""
+    for batch in batches:
+        sample.add(batch)
+        arriving.add(batch)
+        yield batch

@@ -13,6 +13,7 @@ from triage.errors import Refused, StepFailed
 from triage.incident import Effect, Window
 from triage.lineage.audit import MANIFEST, read_manifest
 from triage.ports import ModelVersion, Trainer, TrainingJob, TrainingState
+from triage.reading.ahead import ahead
 from triage.reading.challenger import (
     INCIDENT_TAG,
     JOB_TAG,
@@ -173,7 +174,7 @@ def _keep_lineage(ctx: Context, champion: ModelVersion, version: ModelVersion) -
         sample.add(batch)
     edges = plan_edges(sample.table(), wanted.kinds)
     scan = ctx.ports.windows.scan(log.name, window, edges.columns)
-    profile = profile_batches(scan.batches(), edges)
+    profile = profile_batches(ahead(scan.batches()), edges)
     registry.save_artifact(version, PROFILE, canonical(scan.source).encode() + b"\n" + profile.to_bytes())
     reads = [{"rows": encode(scan.source), "columns": list(edges.columns)}, _labels_read(ctx, window)]
     manifest = _manifest(ctx, champion, version, reads)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from triage.drift.profiles.edges import Kind
-from triage.drift.profiles.scan import plan_edges, profile_batch, profile_batches, profile_loads
+from triage.drift.profiles.scan import plan_edges, profile_batch, profile_batches
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 COLUMNS = {
@@ -72,24 +72,14 @@ def test_text_that_spells_numbers_is_counted_as_numbers_and_other_text_is_unread
     assert profile_batch(pa.table({"x": ["1", "two"]}), edges)["x"].unread == 2
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-def test_threads_and_batches_change_nothing(threads: int) -> None:
+@pytest.mark.parametrize("rows", [1, 700, 5_000])
+def test_how_the_rows_are_cut_into_batches_changes_no_count(rows: int) -> None:
     table = pa.table({"x": np.random.default_rng(1).normal(size=5_000), "c": ["a", "b", "c", "d", "e"] * 1_000})
     edges = plan_edges(table)
-    batches = table.to_batches(max_chunksize=700)
-    profile = profile_batches(batches, edges, threads)
-    assert profile.to_bytes() == profile_batches(batches, edges, 1).to_bytes()
-    assert profile["x"].counts.tolist() == profile_batch(table, edges)["x"].counts.tolist()
-
-
-def test_an_error_while_reading_reaches_the_caller() -> None:
-    table = pa.table({"x": [1.0]})
-
-    def broken() -> pa.Table:
-        raise OSError("gone")
-
-    with pytest.raises(OSError, match="gone"):
-        profile_loads([lambda: table, broken, lambda: table], plan_edges(table))
+    profile = profile_batches(table.to_batches(max_chunksize=rows), edges)
+    whole = profile_batch(table, edges)
+    assert profile.rows == whole.rows
+    assert all((profile[name].counts == whole[name].counts).all() for name in edges.names)
 
 
 def test_columns_left_out_are_not_planned_and_kinds_can_be_set() -> None:

@@ -1,9 +1,6 @@
-"""From Arrow batches to profiles: one pass, batch by batch, several threads, never the whole table."""
+"""From Arrow batches to profiles: one pass, batch by batch, never the whole table."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -19,9 +16,7 @@ from triage.drift.profiles.tally import CAPACITY, Tally, trimmed
 Batch: TypeAlias = pa.RecordBatch | pa.Table
 
 
-def plan_edges(
-    sample: Batch, kinds: Mapping[str, Kind] | None = None, leave_out: Iterable[str] = (), threads: int = 2
-) -> Edges:
+def plan_edges(sample: Batch, kinds: Mapping[str, Kind] | None = None, leave_out: Iterable[str] = ()) -> Edges:
     """Plan the bins of every column of ``sample`` (some 20,000 to 200,000 rows of the baseline, not only its first
     hours).
 
@@ -31,8 +26,7 @@ def plan_edges(
     skipped = set(leave_out)
     chosen = kinds or {}
     names = [name for name in sample.schema.names if name not in skipped]
-    with ThreadPoolExecutor(threads, thread_name_prefix="plan") as pool:
-        return Edges(tuple(pool.map(lambda name: _plan(name, whole(sample.column(name)), chosen.get(name)), names)))
+    return Edges(tuple(_plan(name, whole(sample.column(name)), chosen.get(name)) for name in names))
 
 
 def profile_batch(batch: Batch, edges: Edges) -> WindowProfile:
@@ -45,43 +39,13 @@ def profile_batch(batch: Batch, edges: Edges) -> WindowProfile:
     return WindowProfile(edges, batch.num_rows, features)
 
 
-def profile_batches(batches: Iterable[Batch], edges: Edges, threads: int = 2) -> WindowProfile:
-    """The profile of all ``batches``, counted by ``threads`` threads while the next batch is being read.
+def profile_batches(batches: Iterable[Batch], edges: Edges) -> WindowProfile:
+    """The profile of all ``batches``, merged in their order, so that the two moments come out the same each time.
 
-    At most ``threads + 1`` batches are held at a time; parts merge in order, so that the result is the same each time.
+    One thread counts: numpy hands the interpreter's lock over at every call, and two threads that count cost each other
+    more than they gain. What takes turns with it well is reading (`triage.reading.ahead`).
     """
-    return profile_loads((partial(_same, batch) for batch in batches), edges, threads)
-
-
-def profile_loads(loads: Iterable[Callable[[], Batch]], edges: Edges, threads: int = 2) -> WindowProfile:
-    """Like `profile_batches`, but each of ``loads`` reads its own batch, in the thread that then counts it.
-
-    The fastest way through Parquet: one load per row group, read with ``use_threads=False``.
-    """
-    return merge_all(edges, _in_order((partial(_load_and_profile, load, edges) for load in loads), threads))
-
-
-def _same(batch: Batch) -> Batch:
-    return batch
-
-
-def _load_and_profile(load: Callable[[], Batch], edges: Edges) -> WindowProfile:
-    return profile_batch(load(), edges)
-
-
-def _in_order(tasks: Iterable[Callable[[], WindowProfile]], threads: int) -> Iterator[WindowProfile]:
-    with ThreadPoolExecutor(threads, thread_name_prefix="profile") as pool:
-        pending: deque[Future[WindowProfile]] = deque()
-        try:
-            for task in tasks:
-                pending.append(pool.submit(task))
-                if len(pending) > threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+    return merge_all(edges, (profile_batch(batch, edges) for batch in batches))
 
 
 def _plan(name: str, column: pa.Array, kind: Kind | None) -> FeatureSpec:

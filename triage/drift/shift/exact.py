@@ -1,7 +1,6 @@
 """Exact KS and PSI on request, column by column, without sorting the columns (`search`)."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,18 +24,6 @@ class ExactTests:
     psi: TwoSampleTest | None = None
     ks: TwoSampleTest | None = None
     reason: str = ""
-
-
-Load = Callable[[str], tuple[pa.ChunkedArray, pa.ChunkedArray]]
-
-
-def exact_tests(names: Sequence[str], load: Load, threads: int = 2) -> Iterator[ExactTests]:
-    """Exact tests of the columns ``names``, in that order. ``load`` reads one column of both windows, baseline first.
-
-    At most ``threads`` pairs of columns are held at a time.
-    """
-    with ThreadPoolExecutor(threads, thread_name_prefix="exact") as pool:
-        yield from pool.map(lambda name: exact_test(name, *load(name)), names)
 
 
 def exact_test(name: str, baseline: pa.ChunkedArray, current: pa.ChunkedArray) -> ExactTests:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -179,10 +178,6 @@ def _rows(parts: list[pd.DataFrame], names: Mapping[str, str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).rename(columns=dict(names)) if parts else pd.DataFrame()
 
 
-def _same(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return batch
-
-
 @dataclass(frozen=True, slots=True)
 class _Both:
     """What was recorded, then what was simulated."""
@@ -197,9 +192,6 @@ class _Both:
                 schema = schema or batch.schema
                 table = pa.Table.from_batches([batch]).cast(schema)
                 yield from table.to_batches()
-
-    def loads(self) -> Iterator[Callable[[], pa.RecordBatch]]:
-        return (partial(_same, batch) for batch in self.batches())
 
     @property
     def source(self) -> Source:
