@@ -124,7 +124,7 @@ def everything(folder: Path) -> tuple[list[int], list[str]]:
 def test_everything_is_ready_in_less_than_two_gigabytes(lab):
     assert {process.name: process.state for process in lab.processes} == {
         name: "ready"
-        for name in ("blue", "green", "exporter", "load", "envoy", "alertmanager", "prometheus")
+        for name in ("blue", "green", "exporter", "watch", "load", "envoy", "alertmanager", "prometheus")
         if name != "envoy" or find("envoy")
     }
     assert lab.ready

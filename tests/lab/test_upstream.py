@@ -36,7 +36,8 @@ def batch() -> Batch:
             "user_item_affinity": rng.uniform(0, 1, N),
         }
     )
-    return Batch(features, rng.uniform(0, 0.4, N), rng.random(N) < 0.2)
+    liking = rng.uniform(0, 0.4, N)
+    return Batch(features, liking, liking)
 
 
 def changed(batch: Batch, *names: str) -> pd.DataFrame:
@@ -48,10 +49,11 @@ def columns_that_differ(one: pd.DataFrame, other: pd.DataFrame) -> set[str]:
 
 
 def test_without_a_fault_nothing_changes(batch):
+    converted = np.random.default_rng(2).random(N) < batch.liking
     on: dict[str, Switched] = {}
     assert changed(batch).equals(batch.features)
     assert as_served(batch.features, on, np.random.default_rng(3)).equals(batch.features)
-    assert (settle(batch.features, batch.converted, on, np.random.default_rng(3)) == batch.converted).all()
+    assert (settle(batch.features, converted, on, np.random.default_rng(3)) == converted).all()
     assert (campaign_share(on), traffic_factor(on), label_delay_seconds(on, 15)) == (0.0, 1.0, 15)
 
 
@@ -88,11 +90,12 @@ def test_serving_skew_changes_what_is_served_and_not_what_the_pipeline_has(batch
 
 def test_a_flipped_concept_takes_conversions_where_they_were_likeliest_and_moves_no_feature(batch):
     on = switched("concept_flip")
-    left = settle(batch.features, batch.converted, on, np.random.default_rng(3))
+    converted = np.random.default_rng(2).random(N) < batch.liking
+    left = settle(batch.features, converted, on, np.random.default_rng(3))
     above = (batch.features["user_item_affinity"] >= 0.4).to_numpy()
-    assert left[~above].sum() == batch.converted[~above].sum()
-    assert left[above].sum() < 0.6 * batch.converted[above].sum()
-    assert not (left & ~batch.converted).any()
+    assert left[~above].sum() == converted[~above].sum()
+    assert left[above].sum() < 0.6 * converted[above].sum()
+    assert not (left & ~converted).any()
 
 
 def test_a_campaign_a_drop_of_traffic_and_late_labels_are_read_from_the_settings():

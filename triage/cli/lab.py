@@ -94,6 +94,8 @@ def _show(found: "LabStatus", arguments: argparse.Namespace) -> int:
         settings = ", ".join(f"{key}={value}" for key, value in fault.settings.items())
         print(f"fault {fault.name} is on since {fault.since:%H:%M:%S} UTC ({settings})")
     print(f"catalogue: {found.catalog}")
+    if found.starved:
+        say(str(found.starved))
     return 0
 
 

@@ -13,6 +13,8 @@ _SERVER = '{job="recommender"}'
 _LATENCY = f"sum by (le) (rate(inference_latency_seconds_bucket{_SERVER}[5m]))"
 _REQUESTS = f"sum(rate(inference_requests_total{_SERVER}[5m]))"
 _FAILED = 'sum(rate(inference_requests_total{job="recommender",code=~"5.."}[5m]))'
+NOTICES = "run/notices.jsonl"
+"""Where the lab's people are told, below its folder: a notice a line."""
 KPI_QUERY = "sum(rate(conversions_total[5m])) / sum(rate(impressions_total[5m]))"
 
 
@@ -26,6 +28,10 @@ def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta, 
     (model,) = document["models"].values()
     document["prometheus"] = {"url": prometheus_url}
     document["prevention"] = {"folder": "run/prometheus/rules", "reload": f"{prometheus_url}/-/reload"}
+    document["serve"] = {
+        "cool_down": "2m",
+        "notify": [{"name": "notices", "kind": "command", "command": ["sh", "-c", f"{{ cat; echo; }} >> {NOTICES}"]}],
+    }
     document["registry"] = {"uri": "sqlite:///world/mlflow.db"}
     training = document["datasets"]["training"]
     document["datasets"] = {
@@ -50,6 +56,7 @@ def write(path: Path, world: Path, prometheus_url: str, label_delay: timedelta, 
     ]
     model["labels"]["delay"] = f"{label_delay / timedelta(seconds=1):.0f}s"
     model["reference"] = {"dataset": "pipeline"}
+    model["watch"] = {"window": "3m", "every": "15s"}
     model["windows"] = {"incident": "15m", "healthy": "13d", "gap": "1h"}
     write_catalog(path, "A shop's recommender on call, in a lab of real servers.", document)
 

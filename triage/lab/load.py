@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from triage.lab.folder import LabFolder, read_json, write_json
+from triage.lab.pace import Pace
 from triage.lab.parquet_log import ParquetLog
 from triage.lab.switches import Watch
 from triage.lab.upstream import as_served, campaign_share, label_delay_seconds, settle, traffic_factor, upstream
@@ -69,6 +70,7 @@ class Load:
         self._due: list[tuple[float, pa.Table]] = []
         self._next_key = time.time_ns() // 1000
         self._in_flight = 0
+        self._pace = Pace(folder)
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -78,12 +80,15 @@ class Load:
         stops_at = time.monotonic() + self._settings.hours * 3600
         async with httpx.AsyncClient(timeout=_PATIENCE_SECONDS, trust_env=False) as client:
             tasks: set[asyncio.Task[None]] = set()
+            due = time.monotonic()
             while not self._ended.is_set():
+                self._pace.ticked(time.monotonic() - due)
                 if time.monotonic() < stops_at:
                     for task in self._tick(client):
                         tasks.add(task)
                         task.add_done_callback(tasks.discard)
                 self._publish_labels()
+                due = time.monotonic() + _TICK_SECONDS
                 await self._pause()
         for log in (self._labels, self._reference, self._shown):
             log.flush()
@@ -104,7 +109,7 @@ class Load:
             return ()
         batch = self._visitors.draw(number * settings.rows_per_request, now, campaign_share(on))
         batch = upstream(batch, on, self._rng)
-        keys = self._next_key + np.arange(len(batch.converted))
+        keys = self._next_key + np.arange(len(batch))
         self._next_key += len(keys)
         self._keep_reference(batch, keys, now)
         sent = as_served(batch.features, on, self._rng)
@@ -138,8 +143,7 @@ class Load:
             scores, version = None, NOBODY
         finally:
             self._in_flight -= 1
-        shown = Batch(batch.features.iloc[rows], batch.champion_scores[rows], batch.converted[rows])
-        self._show(shown, keys, scores, version, time.monotonic() - began)
+        self._show(batch.take(rows), keys, scores, version, time.monotonic() - began)
 
     def _show(
         self, shown: Batch, keys: np.ndarray, scores: np.ndarray | None, version: str, waited_seconds: float

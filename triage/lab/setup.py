@@ -40,7 +40,11 @@ def prepare(
     now = datetime.now(UTC)
     world = build_story(lab.world, rows=world_rows, progress=progress)
     ports = dict(
-        zip(("prometheus", "alertmanager", "envoy", "admin", "exporter", *envoy.GROUPS), free_ports(7), strict=True)
+        zip(
+            ("prometheus", "alertmanager", "envoy", "admin", "exporter", "watch", *envoy.GROUPS),
+            free_ports(6 + len(envoy.GROUPS)),
+            strict=True,
+        )
     )
     slots = {group: ports[group] for group in envoy.GROUPS}
     router = envoy.EnvoyPlan(envoy.folder_of(lab), world.model, ports["envoy"], ports["admin"], slots)
@@ -62,6 +66,7 @@ def prepare(
         targets=[
             *(prometheus.Target("recommender", slot, port) for slot, port in slots.items()),
             prometheus.Target("shop", "shop", ports["exporter"]),
+            prometheus.Target("triage", "watch", ports["watch"]),
             *([prometheus.Target("envoy", "envoy", ports["admin"], "/stats/prometheus")] if has_envoy else []),
         ],
         alertmanager_port=ports["alertmanager"] if binaries.find("alertmanager") else None,
@@ -69,7 +74,7 @@ def prepare(
     )
     routing = router.routing if has_envoy else None
     catalogue.write(lab.catalog, world.folder, plan.url, label_delay(load), routing)
-    specs = _own(lab, slots, ports["exporter"], has_envoy)
+    specs = _own(lab, slots, ports["exporter"], ports["watch"], has_envoy)
     if (binary := binaries.find("envoy")) is not None:
         specs.append(envoy.spec(router, binary))
     if (binary := binaries.find("alertmanager")) is not None:
@@ -88,7 +93,7 @@ def prepare(
     return specs
 
 
-def _own(lab: LabFolder, slots: dict[str, int], exporter_port: int, has_envoy: bool) -> list[Spec]:
+def _own(lab: LabFolder, slots: dict[str, int], exporter_port: int, watch_port: int, has_envoy: bool) -> list[Spec]:
     def python(module: str, *arguments: str) -> tuple[str, ...]:
         return (sys.executable, "-m", f"triage.lab.{module}", str(lab.home), *arguments)
 
@@ -110,8 +115,18 @@ def _own(lab: LabFolder, slots: dict[str, int], exporter_port: int, has_envoy: b
         url=f"http://127.0.0.1:{exporter_port}/metrics",
         environment=frugal,
     )
+    watch = Spec(
+        "watch",
+        (
+            *(sys.executable, "-m", "triage", "watch"),
+            *("--catalog", str(lab.catalog), "--listen", f"127.0.0.1:{watch_port}"),
+        ),
+        ready_url=f"http://127.0.0.1:{watch_port}/metrics",
+        url=f"http://127.0.0.1:{watch_port}/metrics",
+        environment=frugal,
+    )
     behind = (*envoy.GROUPS, *(("envoy",) if has_envoy else ()))
-    return [*servers, exporter, Spec("load", python("load"), after=behind, environment=frugal)]
+    return [*servers, exporter, watch, Spec("load", python("load"), after=behind, environment=frugal)]
 
 
 def _load_settings(

@@ -13,6 +13,7 @@ from triage.lab import binaries, switches
 from triage.lab.binaries import Missing
 from triage.lab.folder import LabFolder, read_json
 from triage.lab.keeper import write_plan
+from triage.lab.pace import Starved, starved
 from triage.lab.process import Spec, alive, start, stop
 from triage.lab.switches import Switched
 
@@ -44,6 +45,8 @@ class LabStatus:
     processes: tuple[Process, ...] = ()
     faults: tuple[Switched, ...] = ()
     missing: tuple[Missing, ...] = ()
+    starved: Starved | None = None
+    """Where the machine can't keep up with the lab."""
 
     @property
     def catalog(self) -> Path:
@@ -141,7 +144,7 @@ def status(folder: Path) -> LabStatus:
                 log=lab.log(entry["name"]),
             )
         )
-    return LabStatus(lab.home, True, tuple(processes), switches.read(lab), missing)
+    return LabStatus(lab.home, True, tuple(processes), switches.read(lab), missing, starved(lab))
 
 
 def down(folder: Path) -> Downed:
