@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from textual.widgets import Button, Footer, Input, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from tests.report import sample
 from tests.report.hostile import HOSTILE_CHANGES
@@ -194,15 +194,6 @@ async def test_text_from_data_is_shown_and_never_obeyed(tmp_path: Path, size: tu
             await press(pilot, "escape")
         await press(pilot, "slash", *"[b]")
         assert "[b]" in screen_text(pilot)
-
-
-@pytest.mark.parametrize("key", ["", "enter", "p", "question_mark"])
-async def test_every_key_of_a_screen_fits_its_footer_at_80_columns(tmp_path: Path, key: str) -> None:
-    async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
-        await settle(pilot)
-        await press(pilot, *([key] if key else []))
-        screen = next(screen for screen in reversed(pilot.app.screen_stack) if isinstance(screen, Live))
-        assert screen.query_one(Footer).max_scroll_x == 0
 
 
 async def test_y_copies_what_the_cursor_stands_on_and_capital_y_the_command(tmp_path: Path) -> None:

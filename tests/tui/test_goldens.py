@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tui.prevented import told
 from tests.tui.released import canary_under_way
 from tests.tui.world import app, press, screen_text, settle, standard, waiting
 
@@ -19,6 +20,7 @@ SCREENS = {
     "timeline": ("enter", "t"),
     "feature": ("enter", "f"),
     "report": ("enter", "o"),
+    "prevention": ("enter", "w"),
     "help": ("question_mark",),
 }
 
@@ -26,14 +28,14 @@ SCREENS = {
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", SCREENS)
 async def test_a_screen_reads_as_it_did(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
-    async with app(standard(tmp_path)).run_test(size=size) as pilot:
+    async with app(told(standard(tmp_path))).run_test(size=size) as pilot:
         await settle(pilot)
         await press(pilot, *SCREENS[name])
         _compare(f"{name}-{size[0]}x{size[1]}.txt", screen_text(pilot))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", ["approve", "canary"])
+@pytest.mark.parametrize("name", ["plan", "approve", "canary"])
 async def test_a_decision_and_a_canary_read_as_they_did(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
     if name == "canary":
         canary_under_way(tmp_path)
@@ -41,7 +43,7 @@ async def test_a_decision_and_a_canary_read_as_they_did(tmp_path: Path, name: st
         waiting(tmp_path)
     async with app(tmp_path).run_test(size=size) as pilot:
         await settle(pilot)
-        await press(pilot, "enter", "p", "enter" if name == "canary" else "a")
+        await press(pilot, "enter", "p", *{"plan": (), "approve": ("a",), "canary": ("enter",)}[name])
         _compare(f"{name}-{size[0]}x{size[1]}.txt", screen_text(pilot))
 
 

@@ -1,62 +1,22 @@
 """The rules of an incident, as a person reads and decides on them."""
 
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from tests.report import sample
+from tests.tui.prevented import TWO_RULES, told
 from tests.tui.world import app, press, screen_text, settle, sheet, standard
-from triage.incident import Source
-from triage.journal import Entry, Journal
-from triage.prevention.nouns import Backtest, Decision, Proposal, Role, Rule, RuleKind, Signal, Worse
-from triage.prevention.record import INTENT, OUTCOME, PROPOSAL, PROPOSED
+from triage.journal import Entry
+from triage.prevention.record import INTENT, OUTCOME
 from tui.draw.prevention import Preview
 from tui.screens import prevention
 from tui.screens.decide import Decide
 from tui.screens.incident import IncidentScreen
 from tui.screens.prevention import PreventionScreen
 
-SIGNAL = Signal(
-    RuleKind.PSI, "user_location", Role.CAUSE, "psi{}", "triage_psi", Worse.HIGHER, "nats", 3600, 900, "page"
-)
-BACKTEST = Backtest(
-    Source("query", "psi{}"),
-    False,
-    sample.WINDOW,
-    3600,
-    1.0,
-    14.0,
-    0,
-    4.0,
-    0,
-    sample.NOW - timedelta(hours=34),
-    31 * 3600.0,
-    0.02,
-    0.31,
-)
-KEPT = Rule(SIGNAL, 0.1, "three times the worst healthy window", Decision.KEPT, "", BACKTEST)
-NOISY = replace(
-    KEPT,
-    signal=replace(SIGNAL, subject="[b]user_age"),
-    decision=Decision.REFUSED,
-    reason="it would have been noisy",
-    backtest=replace(BACKTEST, false_alarms=9, fires_at=None, sooner_seconds=None),
-)
-PROPOSAL_ = Proposal(
-    "recommender-1", "recommender", "ModelQualityDrop", "feature drift", (KEPT, NOISY), "sha256:" + "cd" * 32
-)
 DIFF = "--- /dev/null\n+++ b/triage-recommender.yml\n@@ -0,0 +1 @@\n+  - alert: Drift\n"
-
-
-def _told(home: Path, *entries: Entry) -> Path:
-    journal = Journal(home / "journal.db", app(home).clock)
-    journal.append("recommender-1", entries)
-    journal.close()
-    return home
 
 
 def _launched(pilot: Pilot[None]) -> list[tuple[str, ...]]:
@@ -67,7 +27,7 @@ def _launched(pilot: Pilot[None]) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (200, 60)])
 async def test_each_rule_says_what_it_would_have_done(tmp_path: Path, size: tuple[int, int]) -> None:
-    home = _told(standard(tmp_path), Entry(PROPOSED, {PROPOSAL: PROPOSAL_}))
+    home = told(standard(tmp_path))
     async with app(home).run_test(size=size) as pilot:
         await settle(pilot)
         await press(pilot, "enter", "w")
@@ -85,7 +45,7 @@ async def test_each_rule_says_what_it_would_have_done(tmp_path: Path, size: tupl
 async def test_the_change_is_shown_as_a_diff_and_written_by_a_process_after_a_yes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prevention, "_previewed", lambda desk, incident: Preview(PROPOSAL_, DIFF))
+    monkeypatch.setattr(prevention, "_previewed", lambda desk, incident: Preview(TWO_RULES, DIFF))
     async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         words = _launched(pilot)
@@ -106,7 +66,7 @@ async def test_the_change_is_shown_as_a_diff_and_written_by_a_process_after_a_ye
 async def test_what_was_written_can_be_taken_back_and_a_refusal_is_told(tmp_path: Path) -> None:
     intent = Entry(INTENT, {"action": "apply", "by": "ann", "digest": "x", "before": {}, "after": {}})
     done = Entry(OUTCOME, {"action": "apply", "outcome": "done", "words": "loaded", "where": "/rules", "loaded": True})
-    home = _told(standard(tmp_path), Entry(PROPOSED, {PROPOSAL: PROPOSAL_}), intent, done)
+    home = told(standard(tmp_path), intent, done)
     async with app(home).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         words = _launched(pilot)

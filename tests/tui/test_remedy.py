@@ -218,7 +218,7 @@ async def test_a_canary_under_way_shows_its_shares_verdicts_requests_and_interva
         await press(pilot, "enter")
         words = sheet(pilot, "stage").words
         assert "looks ◐◐◐?✓✓" in words
-        assert "champion 3,240 · challenger" in words
+        assert "requests 3,240 champion · 360 challenger" in " ".join(words.split())
         assert "●" in words
         assert words.index("50% of the requests") < words.index("10% of the requests")
 

@@ -2,25 +2,58 @@
 
 import html
 import re
+from typing import NamedTuple
 
-from tui.draw.lines import Item, Line, Span, blank, fill, folded, say, width_of
+from tui.draw.lines import Item, Line, Span, blank, cut, fill, folded, say, width_of
 
 _GAP = blank()
 MOST_LINES = 4000
 """Lines that are previewed; the export has them all."""
 
 
-def document(written: str, form: str) -> list[Item]:
+class Heading(NamedTuple):
+    """One heading: which of the document's items it is, how deep, and its words."""
+
+    place: int
+    level: int
+    words: str
+
+
+class Document(NamedTuple):
+    """What is shown, and the headings in it."""
+
+    items: list[Item]
+    headings: list[Heading]
+
+
+def document(written: str, form: str) -> Document:
     """The lines of ``written``, headings, tables and lists laid out where it is Markdown."""
     lines = written.splitlines()
-    items = _markdown(lines[:MOST_LINES]) if form == "md" else [_source(line) for line in lines[:MOST_LINES]]
+    shown = lines[:MOST_LINES]
+    drawn = _markdown(shown) if form == "md" else Document([_source(line) for line in shown], [])
     if len(lines) > MOST_LINES:
-        items.append(_told(f"… {len(lines) - MOST_LINES:,} more lines in the export", "quiet"))
-    return items
+        drawn.items.append(_told(f"… {len(lines) - MOST_LINES:,} more lines in the export", "quiet"))
+    return drawn
 
 
-def _markdown(lines: list[str]) -> list[Item]:
+def outline(headings: list[Heading]) -> list[Item]:
+    """The sections to choose from, deeper ones indented; the key of each is its place in the document."""
+    return [
+        Item(
+            lambda width, one=one: [  # type: ignore[misc]
+                cut((Span("  " * (one.level - 2)), say(one.words, "strong" if one.level < 3 else "")), width)
+            ],
+            str(one.place),
+            one.words,
+        )
+        for one in headings
+        if one.level > 1
+    ]
+
+
+def _markdown(lines: list[str]) -> Document:
     items: list[Item] = []
+    headings: list[Heading] = []
     table: list[list[str]] = []
     fenced = False
     for line in [*lines, ""]:
@@ -40,14 +73,15 @@ def _markdown(lines: list[str]) -> list[Item]:
             if items and items[-1] is not _GAP:
                 items.append(_GAP)
         elif heading := re.match(r"(#+) (.*)", line):
-            items.append(_heading(len(heading.group(1)), _plain(heading.group(2))))
+            headings.append(Heading(len(items), len(heading.group(1)), _plain(heading.group(2))))
+            items.append(_heading(headings[-1].level, headings[-1].words))
         elif bullet := re.match(r"(\s*)[-*] (.*)", line):
             items.append(_told(_plain(bullet.group(2)), "", f"{bullet.group(1)}• "))
         elif quoted := re.match(r"> ?(.*)", line):
             items.append(_told(_plain(quoted.group(1)), "quiet", "▏ "))
         else:
             items.append(_told(_plain(line)))
-    return items
+    return Document(items, headings)
 
 
 def _plain(text: str) -> str:

@@ -74,7 +74,7 @@ def _exhibit(item: Exhibit) -> Item:
         lines += folded(say(found.statement), width)
         if found.hint:
             lines += folded(say(found.hint), width, (Span("→ ", "accent"),))
-        lines += _figures(item.measures, width)
+        lines += figures(item.measures, width)
         for source in item.sources:
             lines += folded(say(f"{source.kind} {source.name}", "quiet"), width, (Span("⌕ ", "quiet"),), most=2)
         return [*lines, ()]
@@ -82,15 +82,17 @@ def _exhibit(item: Exhibit) -> Item:
     return Item(draw, found.id, f"{found.statement} [{found.id}]")
 
 
-def _figures(measures: Sequence[tuple[str, str]], width: int) -> list[Line]:
-    """Name and figure, in as many columns as fit."""
-    cells = [(say(name.replace("_", " "), "quiet"), Span(" "), say(figure)) for name, figure in measures]
-    if not cells:
+def figures(measures: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    """Names and figures under each other, in as many columns as fit."""
+    if not measures:
         return []
-    widest = max(map(width_of, cells)) + 2
-    columns = max(1, width // widest)
+    names = [say(name.replace("_", " "), "quiet") for name, _ in measures]
+    figures = [say(told) for _, told in measures]
+    name, told = (max(width_of((span,)) for span in spans) for spans in (names, figures))
+    columns = max(1, (width + 3) // (name + 2 + told + 3))
+    cells = [(*fill((first,), name + 2), *fill((then,), told + 3)) for first, then in zip(names, figures, strict=True)]
     return [
-        cut(tuple(span for cell in cells[start : start + columns] for span in fill(cell, widest)), width)
+        cut(tuple(span for cell in cells[start : start + columns] for span in cell), width)
         for start in range(0, len(cells), columns)
     ]
 

@@ -9,9 +9,13 @@ from triage.report.ladder import VERDICT_GLYPHS
 from tui.draw.bars import bar, sparkline
 from tui.draw.comparison import verdict
 from tui.draw.distribution import bins, drawn, kept, legend
+from tui.draw.evidence import figures
 from tui.draw.incident import View
 from tui.draw.intervals import finite
 from tui.draw.lines import Item, Line, Span, cut, fill, folded, heading, say, spread
+
+_SEGMENTS = 8
+"""Segments that are shown, those that do not pass first."""
 
 
 def features(seen: View) -> list[Evidence]:
@@ -53,6 +57,7 @@ def reading(seen: View, item: Evidence) -> list[Item]:
         items += [heading("PSI now, in past healthy windows, and by chance"), _scale(known)]
         past = [finite(value) for value in (item.chart or {}).get("psi_past") or ()]
         items += [_history(past, psi)] if any(value is not None for value in past) else []
+    items += _cost(item)
     moved = sorted(found, key=lambda bin_: -abs(bin_.psi))[:3]
     if moved:
         items.append(heading("What moved most"))
@@ -64,7 +69,18 @@ def reading(seen: View, item: Evidence) -> list[Item]:
         _told(f"{VERDICT_GLYPHS[one.verdict]} {one.about.value.replace('_', ' ')}: {one.statement}")
         for one in elsewhere
     ]
-    items.append(heading("What the model makes of it"))
+    if item.sources:
+        items.append(heading("From"))
+        for source in item.sources:
+            rows = f", {number(source.rows)} rows" if source.rows is not None else ""
+            window = f", {source.window}" if source.window else ""
+            items.append(_told(f"{source.name}@{source.version}{window}{rows}", "quiet"))
+    return items
+
+
+def _cost(item: Evidence) -> list[Item]:
+    """How much of the drop it explains, and its other figures."""
+    items = [heading("What the model makes of it")]
     share = next((measure for measure in item.measures if measure.name == "share_of_drop"), None)
     if share is not None and share.value is not None:
         between = (
@@ -82,17 +98,8 @@ def reading(seen: View, item: Evidence) -> list[Item]:
         for one in item.measures
         if one.name not in ("psi", "psi_by_chance", "psi_in_healthy_windows", "share_of_drop")
     ]
-    items += [
-        _told(f"{one.name.replace('_', ' ')} {with_interval(one.value, one.low, one.high, one.unit)}", "quiet")
-        for one in rest
-    ]
-    if item.sources:
-        items.append(heading("From"))
-        for source in item.sources:
-            rows = f", {number(source.rows)} rows" if source.rows is not None else ""
-            window = f", {source.window}" if source.window else ""
-            items.append(_told(f"{source.name}@{source.version}{window}{rows}", "quiet"))
-    return items
+    told = [(one.name, with_interval(one.value, one.low, one.high, one.unit)) for one in rest]
+    return [*items, Item(lambda width: figures(told, width))]
 
 
 def _history(past: list[float | None], now: float) -> Item:
@@ -119,6 +126,7 @@ def _segments(seen: View, feature: str) -> list[Item]:
     windows = report.get("windows") or () if isinstance(report, Mapping) else ()
     scopes = [scope for window in windows for scope in window.get("scopes") or ()]
     found = [scope for scope in scopes if str(scope.get("segment", "")).startswith(f"{feature}=")]
+    found.sort(key=lambda scope: scope.get("verdict") == "pass")
     lines = [
         Item(
             lambda width, scope=scope: [  # type: ignore[misc]
@@ -127,8 +135,10 @@ def _segments(seen: View, feature: str) -> list[Item]:
                 )
             ]
         )
-        for scope in found
+        for scope in found[:_SEGMENTS]
     ]
+    if len(found) > _SEGMENTS:
+        lines.append(_told(f"… {len(found) - _SEGMENTS} more, in the comparison", "quiet"))
     return [heading("The challenger in its segments"), *lines] if lines else []
 
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from triage.incident import Event, Incident, State, StepRecord
-from triage.numbers import span as length
 from triage.report.contents import Report, build
 from triage.report.timeline import STATE_WORDS
 from tui.draw.bars import sparkline
 from tui.draw.lines import Item, Line, Span, cut, folded, say, spread, width_of
 from tui.draw.queue import STATE_GLYPHS, STATE_TONES, glimpse
-from tui.draw.times import age
+from tui.draw.times import age, lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def doing(seen: View, now: datetime) -> list[Item]:
     running, waiting = seen.running, seen.waiting
     if running is not None and running.started_at is not None:
         title = seen.titles.get(running.id) or running.id
-        took = length(float(max(0, int((now - running.started_at).total_seconds()))))
+        took = lasting(float(int((now - running.started_at).total_seconds())))
         return [Item(lambda width: folded(say(f"{title} {took}", "accent"), width, (Span("▶ ", "accent"),)))]
     if waiting is not None:
         told = f"{waiting.id} is tried again: {waiting.reason}"

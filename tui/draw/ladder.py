@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from triage.incident import CauseKind, StepRecord
-from triage.numbers import span as length
 from triage.report.ladder import Rung, Standing
 from tui.draw.incident import View, doing
-from tui.draw.lines import Item, Line, Span, blank, cut, fill, say
+from tui.draw.lines import Item, Line, Span, blank, cut, fill, folded, say
+from tui.draw.times import lasting
 
 THE_KPI = "kpi"
 """The key of the line above the first rung: how far the KPI moved."""
@@ -21,13 +21,18 @@ _TONES = {
 }
 
 
-def ladder(seen: View, now: datetime) -> list[Item]:
-    """The KPI, a line per rung (its kind is the key), and what is going on."""
+def ladder(seen: View, now: datetime, *, height: int = 0) -> list[Item]:
+    """The KPI, a line per rung (its kind is the key), and what is going on; with ``height`` for it, why each stands so.
+
+    Where it is wide enough the reason stands on the rung's own line.
+    """
     climbing = climbed_by(seen.running)
     going = doing(seen, now)
+    spare = height - 1 - 3 * bool(going)
+    room = max(0, min(2, spare // max(1, len(seen.report.ladder)) - 1))
     return [
         _kpi(seen),
-        *(_rung(seen, rung, climbing, now) for rung in seen.report.ladder),
+        *(_rung(seen, rung, climbing, now, room) for rung in seen.report.ladder),
         *([blank(), *going] if going else []),
     ]
 
@@ -56,15 +61,15 @@ def _kpi(seen: View) -> Item:
     return Item(lambda width: [cut(line, width)], THE_KPI, impact.sentence if impact else moved)
 
 
-def _rung(seen: View, rung: Rung, climbing: CauseKind | None, now: datetime) -> Item:
+def _rung(seen: View, rung: Rung, climbing: CauseKind | None, now: datetime, room: int) -> Item:
     glyph, word, tone = rung.standing.glyph, rung.standing.value, _TONES[rung.standing]
     steps = {item.step for item in seen.incident.evidence if item.about is rung.kind}
     records = [seen.incident.steps[name] for name in steps if name in seen.incident.steps]
     seconds = max((record.elapsed_seconds or 0.0 for record in records), default=None)
-    took = _took(seconds)
+    took = lasting(seconds) if seconds else ""
     if rung.kind is climbing and seen.running and seen.running.started_at:
         glyph, word, tone = "▶", "climbing", "accent"
-        took = length(float(max(0, int((now - seen.running.started_at).total_seconds()))))
+        took = lasting(float(int((now - seen.running.started_at).total_seconds())))
 
     def draw(width: int) -> list[Line]:
         wide = width >= 50
@@ -75,12 +80,9 @@ def _rung(seen: View, rung: Rung, climbing: CauseKind | None, now: datetime) -> 
             *fill((Span(word, tone),), 11),
             Span(took.rjust(6), "quiet"),
         )
-        return [cut((*line, Span("  "), say(rung.note, "quiet")), width) if wide else cut(line, width)]
+        if wide:
+            return [cut((*line, Span("  "), say(rung.note, "quiet")), width)]
+        why = folded(say(rung.note, "quiet"), width, (Span("  "),), most=room) if room else []
+        return [cut(line, width), *why]
 
     return Item(draw, rung.kind.value, f"{rung.name} {word}: {rung.note}")
-
-
-def _took(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return f"{seconds:.1f}s" if seconds < 100 else length(seconds)

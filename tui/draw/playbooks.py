@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from triage.errors import ConfigError, Fault, TriageError
 from tui.draw.lines import Item, Line, Span, blank, cut, fill, folded, heading, say, spread
+from tui.draw.times import lasting
 
 if TYPE_CHECKING:
     from triage.playbook import Playbook
@@ -152,7 +153,7 @@ def _step(place: int, step: Step) -> Item:
 
     def draw(width: int) -> list[Line]:
         title = (Span(f"{place:>2} ", "accent"), say(step.id, "strong"), Span(f"  {word[0]}", word[1]))
-        lines = [spread(title, (Span(f"{step.timeout_seconds:g}s", "quiet"),), width)]
+        lines = [spread(title, (Span(f"at most {lasting(step.timeout_seconds)}", "quiet"),), width)]
         lines += folded(say(step.title or step.summary), width, (Span("   "),))
         lines += [
             line

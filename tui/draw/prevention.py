@@ -1,10 +1,13 @@
 """Prevention rules: what each would have done, the change of the files, and what became of them."""
 
 from dataclasses import dataclass
+from datetime import UTC, timedelta
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from triage.numbers import figure, moment, number, span
 from triage.plain import visible
+from tui.draw.bars import bar
 from tui.draw.lines import Item, Line, Span, blank, cut, fill, folded, heading, say, spread
 
 if TYPE_CHECKING:
@@ -115,16 +118,66 @@ def detail(rule: "Rule") -> list[Item]:
         *items,
         blank(),
         heading("Backtest on history"),
+        *([_axis(result)] if result.fires_at and (result.sooner_seconds or 0) > 0 else []),
         _pair("fires", fired),
         _pair("that is", f"{_sooner(result)} than the alert that came" if result.fires_at else _sooner(result)),
         _pair("falsely", f"{_false(result)}, {number(result.per_fortnight)} in a fortnight"),
         _pair("held out", f"{result.held_out_false_alarms} in {number(result.held_out_days)} d it was not chosen on"),
-        _pair("healthy", f"at worst {figure(result.healthy_worst, signal.unit)}"),
-        _pair("incident", f"at worst {figure(result.incident_worst, signal.unit)}"),
+        *_levels(rule, result),
         _pair("measured", f"{result.measured_share:.0%} of {result.span}"),
         _pair("source", f"{result.source.kind} {result.source.name}"),
         *([_told(result.note, "quiet")] if result.note else []),
     ]
+
+
+def _axis(result: "Backtest") -> Item:
+    """When it fires and when the alert came, on one line, with the time that is won between them."""
+    fires, sooner = result.fires_at, result.sooner_seconds or 0.0
+    if fires is None:
+        return blank()
+    came = fires + timedelta(seconds=sooner)
+
+    def draw(width: int) -> list[Line]:
+        ends = (f"{fires.astimezone(UTC):%m-%d %H:%M} ▲", f"◆ {came.astimezone(UTC):%m-%d %H:%M}")
+        won = f" {span(sooner)} won "
+        if width < len(won) + sum(map(len, ends)) + 8:
+            ends = ("▲", "◆")
+        rest = max(0, width - sum(map(len, ends)) - len(won))
+        return [
+            (
+                Span(ends[0], "good"),
+                Span("─" * (rest // 2), "good"),
+                Span(won, "strong"),
+                Span("─" * (rest - rest // 2), "quiet"),
+                Span(ends[1], "warn"),
+            )
+        ]
+
+    return Item(draw)
+
+
+def _levels(rule: "Rule", result: "Backtest") -> list[Item]:
+    """How far the threshold is from healthy time and from the incident, as bars on one scale."""
+    rows = (
+        ("healthy", "at worst ", result.healthy_worst, "before"),
+        ("alerts", "beyond ", rule.threshold, "warn"),
+        ("incident", "at worst ", result.incident_worst, "now"),
+    )
+    most = max((abs(value) for _, _, value, _ in rows if value is not None and isfinite(value)), default=0.0) or 1.0
+
+    widest = max(len(f"{words}{figure(value, rule.signal.unit)}") for _, words, value, _ in rows)
+
+    def row(name: str, words: str, value: float | None, tone: str) -> Item:
+        told = f"{words}{figure(value, rule.signal.unit)}"
+
+        def draw(width: int) -> list[Line]:
+            size = min(40, width - 11 - widest - 2)
+            drawn = bar(abs(value) / most, size) if value is not None and size >= 6 else ""
+            return [cut((*fill((Span(name, "quiet"),), 11), *fill((say(told),), widest + 2), Span(drawn, tone)), width)]
+
+        return Item(draw, copy=told)
+
+    return [row(*one) for one in rows]
 
 
 def change(preview: Preview) -> list[Item]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from triage.codec import parse_time
 from triage.incident import CauseKind, Incident, State
@@ -11,7 +12,7 @@ from triage.numbers import signed_percent, whole_percent
 from triage.report.contents import cause_name
 from triage.report.timeline import STATE_WORDS
 from tui.draw.bars import sparkline
-from tui.draw.lines import Item, Line, Span, cut, fill, say, spread
+from tui.draw.lines import Item, Line, Span, blank, cut, fill, heading, say, spread, text
 from tui.draw.times import age
 
 STATE_GLYPHS = {
@@ -32,7 +33,10 @@ STATE_TONES = {
 }
 FINISHED = (State.CLOSED, State.ABORTED)
 VIEWS = ("open", "closed", "all")
-_NAME, _SPARK, _WIDE = 24, 16, 118
+_SPARK, _WIDE = 16, 118
+"""Columns of the trend in two-line rows; the width from which on a row is one line."""
+_STATE, _AGE, _KPI = 21, 4, 22
+_RECENT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,17 @@ class Glimpse:
 
 def glimpse(incident: Incident, executor: str) -> Glimpse:
     """The KPI's recent points of ``incident``, and who has it."""
-    charts = [item.chart for item in incident.evidence if item.chart and item.chart.get("type") == "series"]
-    kpi = incident.diagnosis.drop.kpi if incident.diagnosis and incident.diagnosis.drop else None
-    chart = next((chart for chart in charts if kpi is None or chart.get("name") == kpi), None)
+    chart = kpi_chart(incident)
     values = chart.get("values") if chart else None
     points = tuple(value if isinstance(value, int | float) else None for value in values or ())
     return Glimpse(points[-168:], executor, incident.owner)
+
+
+def kpi_chart(incident: Incident) -> Mapping[str, Any] | None:
+    """The series of the KPI that fell, where one was kept."""
+    charts = [item.chart for item in incident.evidence if item.chart and item.chart.get("type") == "series"]
+    kpi = incident.diagnosis.drop.kpi if incident.diagnosis and incident.diagnosis.drop else None
+    return next((chart for chart in charts if kpi is None or chart.get("name") == kpi), None)
 
 
 def chosen(summaries: Iterable[Summary], view: str, words: str) -> list[Summary]:
@@ -73,12 +82,28 @@ def chosen(summaries: Iterable[Summary], view: str, words: str) -> list[Summary]
     return sorted(kept, key=lambda summary: (_urgency(summary), -abs(summary.drop or 0.0), summary.opened))
 
 
+def recent(summaries: Iterable[Summary], words: str) -> list[Summary]:
+    """The latest that were closed, for the end of the open ones."""
+    return chosen(summaries, "closed", words)[:_RECENT]
+
+
 def state_of(summary: Summary) -> State:
     return State(summary.state)
 
 
-def rows(summaries: Iterable[Summary], seen: Mapping[str, Glimpse], now: datetime) -> list[Item]:
-    return [_row(summary, seen.get(summary.id), now) for summary in summaries]
+def rows(
+    summaries: Iterable[Summary],
+    closed: Iterable[Summary],
+    seen: Mapping[str, Glimpse],
+    now: datetime,
+    empty: str,
+) -> list[Item]:
+    """A row per incident (``empty`` where there is none), then those ``closed`` lately; in columns where they fit."""
+    first, last = ([_row(one, seen.get(one.id), now) for one in part] for part in (summaries, closed))
+    if not first and not last:
+        return []
+    lines = first or [text(say(line, "quiet")) for line in empty.split("\n")]
+    return [_titles(), *lines, *([blank(), heading("Recently closed")] if last else []), *last]
 
 
 def _row(summary: Summary, seen: Glimpse | None, now: datetime) -> Item:
@@ -96,17 +121,8 @@ def _row(summary: Summary, seen: Glimpse | None, now: datetime) -> Item:
 
     def draw(width: int) -> list[Line]:
         if width >= _WIDE:
-            spark = Span(sparkline(points, _SPARK + 8) if points else " " * (_SPARK + 8), "accent")
-            rest = width - 22 - 4 - _NAME - 30 - _SPARK - 8 - 10
-            parts = (
-                fill((standing,), 22),
-                (old,),
-                fill((name,), _NAME),
-                fill(kpi, 30),
-                (spark,),
-                cut((*cause, Span("  "), *who), rest),
-            )
-            return [tuple(span for part in parts for span in (*part, Span("  ")))]
+            trend: Line = (Span(sparkline(points, _columns(width)[1]), "accent"),) if points else ()
+            return [_in_columns((standing,), (old,), (name,), kpi, trend, cause, who, width)]
         slim = width < 70
         start = 16 if slim else 22
         size = _SPARK // 2 if slim else _SPARK
@@ -118,6 +134,35 @@ def _row(summary: Summary, seen: Glimpse | None, now: datetime) -> Item:
         return [first, second]
 
     return Item(draw, summary.id, f"triage show {summary.id}")
+
+
+def _columns(width: int) -> tuple[int, int, int, int]:
+    """Columns for the incident's name, the trend, the cause and who has it, in a row of ``width``."""
+    rest = width - _STATE - _AGE - _KPI - 6 * 2
+    name, trend, who = min(30, rest // 4), min(32, rest // 5), min(32, rest // 5)
+    return name, trend, rest - name - trend - who, who
+
+
+def _in_columns(state: Line, old: Line, name: Line, kpi: Line, trend: Line, cause: Line, who: Line, width: int) -> Line:
+    named, drawn, told, had = _columns(width)
+    cells = (
+        fill(state, _STATE),
+        fill(old, _AGE, right=True),
+        fill(name, named),
+        fill(kpi, _KPI),
+        fill(trend, drawn),
+        fill(cause, told),
+        cut(who, had),
+    )
+    return tuple(span for cell in cells for span in (*cell, Span("  ")))[:-1]
+
+
+def _titles() -> Item:
+    """The names of the columns, where rows have columns."""
+    words = ("STATE", "AGE", "INCIDENT", "KPI", "TREND", "TOP CAUSE", "WHO HAS IT")
+    cells: list[Line] = [(Span(word, "quiet"),) for word in words]
+    state, old, name, kpi, trend, cause, who = cells
+    return Item(lambda width: [_in_columns(state, old, name, kpi, trend, cause, who, width)] if width >= _WIDE else [])
 
 
 def _cause(summary: Summary) -> Line:

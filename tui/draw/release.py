@@ -16,9 +16,9 @@ Look = Mapping[str, Any]
 _LATEST = 6
 """Looks whose intervals are drawn; the strip above has them all."""
 _STAGE_WORDS = {
-    ReleaseStage.SHADOW: "in shadow: asked as well, its answers are thrown away",
+    ReleaseStage.SHADOW: "shadow: it is asked too, its answers are thrown away",
     ReleaseStage.IDLE: "waiting: the challenger gets no requests",
-    ReleaseStage.CANARY: "in canary: the challenger answers a part",
+    ReleaseStage.CANARY: "canary: the challenger answers a part",
     ReleaseStage.FULL: "released in full",
     ReleaseStage.WITHDRAWN: "withdrawn: the champion of before answers",
 }
@@ -40,7 +40,7 @@ def traffic(release: Release) -> list[Item]:
             lines.append(cut((*name, Span(bar, tone), Span(f" {whole_percent(part):>5}", "strong")), width))
         if release.shadow:
             lines.append(cut((Span(f"{whole_percent(release.shadow)} of the requests are copied", "quiet"),), width))
-        return [*lines, *folded(say(f"now {told}", "quiet"), width)]
+        return [*lines, *folded(say(told, "quiet"), width)]
 
     return [Item(draw)]
 
@@ -118,7 +118,7 @@ def _requests(look: Look) -> Item:
     results = [one for one in look.get("results") or () if isinstance(one, Mapping)]
     champion = max((finite(one.get("n_champion")) or 0 for one in results), default=0)
     challenger = max((finite(one.get("n_challenger")) or 0 for one in results), default=0)
-    return _told(f"requests: champion {number(champion)} · challenger {number(challenger)}", "quiet")
+    return _told(f"requests {number(champion)} champion · {number(challenger)} challenger", "quiet")
 
 
 def _guardrail(name: str, last: Look) -> Item:

@@ -1,11 +1,11 @@
 """How the plan is carried out: the steps after it as a way, and what is known of each of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from triage.approval import short_digest
 from triage.incident import Incident, Outcome, State, StepRecord
-from triage.numbers import figure, moment, span
+from triage.numbers import figure, moment
 from triage.report.timeline import STATE_WORDS
 from tui.draw import release
 from tui.draw.comparison import comparison
@@ -13,7 +13,7 @@ from tui.draw.incident import View
 from tui.draw.lines import Item, Line, Span, blank, fill, folded, heading, say, spread
 from tui.draw.plan import plan
 from tui.draw.queue import STATE_GLYPHS, STATE_TONES
-from tui.draw.times import age
+from tui.draw.times import age, lasting
 from tui.following import Planned
 
 THE_PLAN = "plan"
@@ -79,7 +79,7 @@ def _line(key: str, name: str, glyph: str, word: str, tone: str, took: str = "",
     def draw(width: int) -> list[Line]:
         label: Line = (
             Span(f"{glyph} ", tone),
-            *fill((say(name, "strong"),), min(16, width - 20)),
+            *fill((say(name, "strong"),), max(8, min(17, width - 16))),
             Span(" "),
             Span(word, tone),
         )
@@ -110,7 +110,7 @@ def _of_step(seen: View, record: StepRecord | None, *, gate: bool) -> tuple[str,
         return "·", "to come", "quiet"
     if record.outcome is not None:
         watched = record.due_at is not None and record.outcome is Outcome.DONE
-        return ("✓", "done, watched", "good") if watched else _OUTCOMES[record.outcome]
+        return ("✓", "watched", "good") if watched else _OUTCOMES[record.outcome]
     if record.retry_at is not None:
         return "↻", "again soon", "warn"
     if record.due_at is not None and seen.executor:
@@ -128,7 +128,7 @@ def _took(record: StepRecord | None, now: datetime, *, running: bool) -> str:
         return ""
     if running:
         return age(record.started_at, now)
-    return span(round(record.elapsed_seconds, 1)) if record.elapsed_seconds is not None else ""
+    return lasting(record.elapsed_seconds) if record.elapsed_seconds else ""
 
 
 def stage(seen: View, steps: Sequence[Planned], key: str, now: datetime) -> list[Item]:
@@ -146,15 +146,21 @@ def stage(seen: View, steps: Sequence[Planned], key: str, now: datetime) -> list
     if step.uses == GATE:
         items += _gate(seen.incident, now)
     if step.uses in _ROUTED and record is not None and seen.incident.release is not None:
-        items += [blank(), *release.traffic(seen.incident.release)]
+        items += release.traffic(seen.incident.release)
     if record is not None and record.due_at is not None:
-        items.append(_pair("next look", f"{moment(record.due_at)} ({_until(record.due_at, now)})"))
+        items.append(_told(f"next look {_at(record.due_at, now)} ({_until(record.due_at, now)})"))
     if step.uses != GATE and record is not None:
         items += _DRAWN.get(step.uses, _outputs)(record)
     if record is None:
         items += _foreseen(seen.incident, step)
     items += _evidence(seen, step)
     return items
+
+
+def _at(at: datetime, now: datetime) -> str:
+    """The time of day, with its date where that is another one."""
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
+    return f"{at:%H:%M} UTC" if at.date() == now.date() else moment(at)
 
 
 def _until(at: datetime, now: datetime) -> str:

@@ -70,7 +70,7 @@ class IncidentScreen(Live):
         first = before is None
         if before is not None and before.report is found.report:  # nothing new but the time, and who works on it
             self._draw_clocks()
-            self.refresh_keys()
+            self.refresh_bindings()
             return
         self._draw()
         if first:
@@ -78,7 +78,7 @@ class IncidentScreen(Live):
         if self._led:  # until a person moves it, the cursor follows what is found
             self.sheet("ladder").choose(worst(found))
         self._draw_evidence()
-        self.refresh_keys()
+        self.refresh_bindings()
 
     def pass_time(self) -> None:
         if self._view is not None and (self._view.executor or self._view.running):
@@ -99,7 +99,8 @@ class IncidentScreen(Live):
         if seen is None:
             return
         self.sheet("summary").fill(head(seen, self.now, brief=self.has_class("-narrow") or self.has_class("-low")))
-        self.sheet("ladder").fill(ladder(seen, self.now))
+        rungs = self.sheet("ladder")
+        rungs.fill(ladder(seen, self.now, height=rungs.size.height))
         self.sheet("timeline").fill(timeline(seen, self.now))
 
     def _draw_evidence(self) -> None:
@@ -121,7 +122,7 @@ class IncidentScreen(Live):
         if self._view is not None and event.key != worst(self._view):
             self._led = False
         self._draw_evidence()
-        self.refresh_keys()
+        self.refresh_bindings()
 
     @on(Sheet.Opened, "#ladder")
     def _rung_opened(self) -> None:

@@ -75,7 +75,7 @@ class LabScreen(Live):
             self.fail(error)
             return
         self._draw()
-        self.refresh_keys()
+        self.refresh_bindings()
 
     def _draw(self) -> None:
         if self._lab is not None:
@@ -105,7 +105,7 @@ class LabScreen(Live):
             except TriageError as error:
                 self.home_app.tell(error)
             self._draw()
-            self.refresh_keys()
+            self.refresh_bindings()
 
     def action_new(self) -> None:
         if self._lab is not None:

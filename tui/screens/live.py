@@ -8,12 +8,12 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from triage.errors import TriageError
 from tui.draw.times import age
 from tui.reading import for_screen
 from tui.widgets.head import Head
+from tui.widgets.keybar import Keys
 from tui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Live(Screen[None]):
     """A screen that shows what `gather` reads, and reads again whenever the journal changed."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-normal"), (132, "-wide")]  # noqa: RUF012 - Textual declares it without ClassVar
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-tall")]  # noqa: RUF012 - as above
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (23, "-tall"), (44, "-high")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="any.back"),
         Binding("space", "pause", "Pause", show=False, id="any.pause"),
@@ -47,7 +47,6 @@ class Live(Screen[None]):
         self._failed: TriageError | None = None
         self._failing_ticks = 0
         self._read_at: datetime | None = None
-        self._possible: tuple[bool | None, ...] = ()
 
     @property
     def home_app(self) -> "Home":
@@ -65,7 +64,7 @@ class Live(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Head()
         yield from self.panels()
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys()
 
     def panels(self) -> ComposeResult:
         """The body."""
@@ -100,8 +99,6 @@ class Live(Screen[None]):
         self.set_interval(POLL_SECONDS, self._tick)
 
     def on_screen_resume(self) -> None:
-        # Textual 8.2 keeps every key that a footer has ever drawn, until what they are bound to is set anew.
-        self.query_one(Footer).mutate_reactive(Footer.compact)
         self.note_state()
         self.reload()
 
@@ -168,14 +165,6 @@ class Live(Screen[None]):
         home = self.home_app
         known = ((home.read_only, "read-only"), (home.paused, "‖ paused"), (self._failed, "! stale, r retries"))
         self.query_one(Head).notes = tuple(words for on, words in known if on)
-
-    def refresh_keys(self) -> None:
-        """Draw the footer anew where a key became possible or stopped being so; it costs more than a frame."""
-        bindings = [binding for binding in type(self).BINDINGS if isinstance(binding, Binding)]
-        possible = tuple(self.check_action(binding.action.partition("(")[0], ()) for binding in bindings)
-        if possible != self._possible:
-            self._possible = possible
-            self.refresh_bindings()
 
     def own_keys(self) -> list[tuple[str, str]]:
         """The keys that this screen adds, with what they do."""

@@ -4,9 +4,9 @@ from typing import Protocol, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from tui.widgets.head import Head
+from tui.widgets.keybar import Keys
 from tui.widgets.sheet import Sheet
 
 
@@ -20,7 +20,7 @@ class Opening(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Head()
         yield Sheet("Incidents", id="incidents")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys()
 
     def on_mount(self) -> None:
         self.query_one(Head).place = "queue"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 
 from triage.errors import Refused, TriageError
 from tui.draw import prevention
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from triage.prevention.record import Prevention
 
 _DIGITS = 12
+UNCOMPUTED = "c computes what would be written now, as a diff."
 
 
 class PreventionScreen(Live):
@@ -47,7 +48,9 @@ class PreventionScreen(Live):
         yield Sheet(id="standing", classes="-bare")
         with Horizontal(id="prevention-body"):
             yield Sheet("Rules", id="rules")
-            yield Sheet("Backtest", id="rule")
+            with Vertical(id="rule-and-change"):
+                yield Sheet("Backtest", id="rule")
+                yield Sheet("The change", id="change")
 
     def on_mount(self) -> None:
         self.sheet("standing").can_focus = False
@@ -74,10 +77,12 @@ class PreventionScreen(Live):
             return
         self.sheet("standing").fill(prevention.head(self._stands, self._computing))
         proposal = self._proposal
-        rules = prevention.index(proposal, preview=self._preview is not None) if proposal else []
+        beside = self._preview is not None and not self.has_class("-wide")  # where the diff has no panel of its own
+        rules = prevention.index(proposal, preview=beside) if proposal else []
         self.sheet("rules").fill(rules, "No rules were looked for yet.\n\nc computes and backtests them.")
+        self.sheet("change").fill(prevention.change(self._preview) if self._preview else [], UNCOMPUTED)
         self._draw_rule()
-        self.refresh_keys()
+        self.refresh_bindings()
 
     def _draw_rule(self) -> None:
         key, proposal = self.sheet("rules").cursor, self._proposal
@@ -89,6 +94,9 @@ class PreventionScreen(Live):
         rule = next((rule for rule in proposal.rules if rule.name == key), None) if proposal else None
         shown.retitle(f"Rule {rule.name}" if rule else "Backtest")
         shown.fill(prevention.detail(rule) if rule else [], "Nothing to show yet.")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
 
     @on(Sheet.Moved, "#rules")
     def _moved(self) -> None:
@@ -119,7 +127,10 @@ class PreventionScreen(Live):
         return True
 
     def action_diff(self) -> None:
-        self.sheet("rules").choose(prevention.DIFF)
+        if self.has_class("-wide"):
+            self.sheet("change").focus()
+        else:
+            self.sheet("rules").choose(prevention.DIFF)
 
     def action_compute(self) -> None:
         """Look for rules, backtest them, and compare with what is written."""

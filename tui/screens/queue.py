@@ -33,7 +33,7 @@ _SETTLE_SECONDS = 0.12
 
 EMPTY = {
     "open": "No open incident.\n\nn starts a run on a model of your catalogue; an alert starts one by itself.\n"
-    "'triage demo' rehearses one. v shows those that were closed.",
+    "'triage demo' rehearses one. v shows all that were closed.",
     "closed": "No incident was closed yet. v shows the open ones.",
     "all": "No incident yet.\n\nn starts a run on a model of your catalogue. 'triage demo' rehearses one.",
 }
@@ -59,7 +59,6 @@ class QueueScreen(Live):
         Binding("p", "app.playbooks", "Playbooks", id="queue.playbooks"),
         Binding("l", "app.lab", "Lab", id="queue.lab"),
         Binding("escape", "back", "Back", show=False, id="any.back"),
-        Binding("space", "pause", "Pause", id="any.pause"),
         Binding("q", "app.leave", "Quit", id="queue.quit"),
     ]
 
@@ -112,7 +111,8 @@ class QueueScreen(Live):
         self.list.retitle(f"{self._view.capitalize()}: {len(chosen)} of {len(self._summaries)}{words}")
         empty = f"Nothing matches “{self.words}”. Esc clears the filter." if self.words else EMPTY[self._view]
         seen = {name: known.glimpse for name, known in self._seen.items()}
-        self.list.fill(queue.rows(chosen, seen, self.now), empty)
+        lately = queue.recent(self._summaries, self.words) if self._view == "open" else []
+        self.list.fill(queue.rows(chosen, lately, seen, self.now, empty), empty)
         self.query_one(Head).place = f"queue · {waiting} open"
 
     @work(exclusive=True, group="closer")
@@ -153,7 +153,8 @@ class QueueScreen(Live):
             self.sheet("glance").fail(error.message, error.hint)
             return
         self.sheet("glance").retitle(name)
-        self.sheet("glance").fill(glance(seen, self.now))
+        roomy = self.has_class("-high") and self.has_class("-wide")
+        self.sheet("glance").fill(glance(seen, self.now, high=roomy))
         self.sheet("glance-ladder").fill(ladder(seen, self.now))
         self.sheet("glance-causes").fill(causes(seen), "No cause is ranked yet.")
 

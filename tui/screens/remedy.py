@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 
 from triage.approval import short_digest
 from triage.errors import TriageError
@@ -13,6 +13,7 @@ from triage.incident import State
 from tui.draw import decision, remedy
 from tui.draw.incident import View
 from tui.draw.plan import plan as drawn_plan
+from tui.draw.timeline import timeline
 from tui.following import Follower, Planned
 from tui.screens.decide import Decide
 from tui.screens.live import Live
@@ -41,6 +42,8 @@ class RemedyScreen(Live):
         Binding("A", "abort", "Abort", id="remedy.abort", tooltip="end the incident, also while a step runs"),
         Binding("B", "rollback", "Roll back", id="remedy.rollback", tooltip="at once, to the champion of before"),
         Binding("R", "resume", "Resume", id="remedy.resume"),
+        Binding("w", "prevent", "Prevent", id="remedy.prevent", tooltip="the rules that would have caught it earlier"),
+        Binding("o", "report", "Report", id="remedy.report"),
         Binding("enter", "read", "Read", show=False, id="remedy.read"),
         Binding("tab", "app.focus_next", "Panel", show=False, id="remedy.panel"),
     ]
@@ -57,7 +60,9 @@ class RemedyScreen(Live):
     def panels(self) -> ComposeResult:
         yield Sheet(id="standing", classes="-bare")
         with Horizontal(id="remedy-body"):
-            yield Sheet("The way", id="way")
+            with Vertical(id="way-and-times"):
+                yield Sheet("The way", id="way")
+                yield Sheet("What happened", id="happened")
             yield Sheet("Plan", id="stage")
             yield Sheet("Plan and alternatives", id="whole-plan")
 
@@ -76,7 +81,7 @@ class RemedyScreen(Live):
         if self._led:
             self.sheet("way").choose(self._here())
         self._draw_stage()
-        self.refresh_keys()
+        self.refresh_bindings()
 
     def pass_time(self) -> None:
         if self._view is not None and self._view.executor:
@@ -100,6 +105,10 @@ class RemedyScreen(Live):
             return
         self.sheet("standing").fill(remedy.head(seen, self.now))
         self.sheet("way").fill(remedy.way(seen, self._steps, self.now))
+        happened = self.sheet("happened")
+        happened.fill(timeline(seen, self.now))
+        if not happened.has_focus:
+            happened.choose("now")
         self.sheet("whole-plan").fill(drawn_plan(seen), "No plan yet: it follows from the diagnosis.")
 
     def _draw_stage(self) -> None:
@@ -200,6 +209,16 @@ class RemedyScreen(Live):
             grave=True,
         )
         self._ask(dialog, lambda desk, said: _rollback(desk, self.incident, said))
+
+    def action_prevent(self) -> None:
+        from tui.screens.prevention import PreventionScreen
+
+        self.app.push_screen(PreventionScreen(self.incident))
+
+    def action_report(self) -> None:
+        from tui.screens.report import ReportScreen
+
+        self.app.push_screen(ReportScreen(self.incident))
 
     def action_resume(self) -> None:
         self.home_app.carry_on(self.incident)

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 
 from triage.errors import TriageError
-from tui.draw.document import document
+from tui.draw.document import document, outline
 from tui.screens.ask import Ask
 from tui.screens.live import Live
 from tui.widgets.sheet import Sheet
@@ -29,6 +30,7 @@ class ReportScreen(Live):
         Binding("e", "write", "Edit", id="report.write", tooltip="your words: summary, impact, lessons"),
         Binding("x", "export", "Export", id="report.export"),
         Binding("y", "copy", "Copy", id="report.copy"),
+        Binding("tab", "app.focus_next", "Sections", show=False, id="report.panel"),
     ]
 
     def __init__(self, incident: str) -> None:
@@ -40,7 +42,13 @@ class ReportScreen(Live):
         self._length = 0
 
     def panels(self) -> ComposeResult:
-        yield Sheet("Report", id="report")
+        with Horizontal(id="report-body"):
+            yield Sheet("Sections", id="outline")
+            yield Sheet("Report", id="report")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.sheet("report").focus()
 
     def gather(self, desk: "Desk") -> int:
         return len(desk.events(self.incident))
@@ -63,7 +71,18 @@ class ReportScreen(Live):
         self._text = written
         size = f"{len(written.encode('utf-8', 'replace')):,} bytes"
         sheet.retitle(f"{_NAMES[form]}, {size}; x exports it")
-        sheet.fill(document(written, form))
+        drawn = document(written, form)
+        sheet.fill(drawn.items)
+        self.sheet("outline").fill(outline(drawn.headings), "Sections are listed for Markdown.")
+
+    @on(Sheet.Moved, "#outline")
+    def _chosen(self, event: Sheet.Moved) -> None:
+        if event.key and self.sheet("outline").has_focus:
+            self.sheet("report").scroll_to_item(int(event.key))
+
+    @on(Sheet.Opened, "#outline")
+    def _opened(self) -> None:
+        self.sheet("report").focus()
 
     def action_form(self) -> None:
         """The next form."""

@@ -153,9 +153,7 @@ class Sheet(ScrollView, can_focus=True):
             self._lines, self._drawn_width = [], -1
             return
         self._drawn_width = width
-        self._lines = [
-            (place, line) for place, item in enumerate(self._items) for line in item.draw(width) or [(Span(""),)]
-        ]
+        self._lines = [(place, line) for place, item in enumerate(self._items) for line in item.draw(width)]
         self._tall = Counter(place for place, _ in self._lines)
         self.virtual_size = Size(width, len(self._lines))
         self.refresh()
@@ -195,6 +193,12 @@ class Sheet(ScrollView, can_focus=True):
         if key in self.keys:
             self.cursor = key
             self._reveal()
+
+    def scroll_to_item(self, place: int) -> None:
+        """Let the item of that place among all be the first that is seen."""
+        row = next((y for y, (index, _) in enumerate(self._lines) if index >= place), None)
+        if row is not None:
+            self.scroll_to(y=row, animate=False, force=True)
 
     def _reveal(self) -> None:
         """Scroll so that the item under the cursor is seen whole, with the heading right above a first item."""
