@@ -23,7 +23,9 @@ from triage.errors import TriageError, Unmeasurable
 from triage.reading import windows
 from triage.reading.features import features
 from triage.reading.labels import labels
-from triage.reading.usual import logged_drop, usual_version
+from triage.reading.logged import predictions
+from triage.reading.stand_in import replayable
+from triage.reading.usual import logged_drop
 from triage.step import Context, seeded
 
 HARMLESS_BY_ITSELF = frozenset({FaultKind.NEW_CATEGORY, FaultKind.RANGE, FaultKind.DEFAULT})
@@ -44,12 +46,14 @@ LABEL_ROWS = 120_000
 class Impact:
     """What each suspect's change costs in loss per row, and in the KPI's own rows where those can be replayed.
 
-    ``torn`` maps features that lost their ties to the share of rows in which they did.
+    ``torn`` maps features that lost their ties to the share of rows in which they did; ``through`` is the model that
+    was asked, in words.
     """
 
     loss: Attribution
     kpi: Attribution | None
     torn: dict[str, float]
+    through: str
 
 
 def quality(ctx: Context) -> QualityReport:
@@ -80,7 +84,10 @@ def _movement(ctx: Context) -> tuple[FeatureDrift, ...]:
 
 
 def impact(ctx: Context) -> Impact:
-    """What each suspicious change costs, replayed through the champion. Raises Unmeasurable when it can't be."""
+    """What each suspicious change costs, replayed through the champion or what stands in for it.
+
+    Raises Unmeasurable when it can't be.
+    """
 
     def measure() -> Impact | Unmeasurable:
         try:
@@ -97,17 +104,11 @@ def impact(ctx: Context) -> Impact:
 
 
 def _impact(ctx: Context) -> Impact:
-    version = usual_version(ctx)
-    if version is None:
-        raise Unmeasurable(
-            "the champion is not known, so no change can be replayed through it", hint="run 'triage doctor'"
-        )
     healthy, current = windows.healthy(ctx), windows.current(ctx)
     truth, now = labels(ctx, healthy), labels(ctx, current)
     said, said_now = predictions(ctx, healthy), predictions(ctx, current)
     wanted = features(ctx)
-    model = ctx.ports.registry.predictor(version)
-    inputs = tuple(version.inputs or wanted.names)
+    model = replayable(ctx)
     faults = quality(ctx).faults
     faulty = broken(faults)
     moved = [
@@ -123,7 +124,7 @@ def _impact(ctx: Context) -> Impact:
             healthy.rows,
             truth.values,
             current.rows,
-            inputs,
+            model.inputs,
             suspects[:MOST_SUSPECTS],
             model.predict,
             loss,
@@ -138,7 +139,7 @@ def _impact(ctx: Context) -> Impact:
 
     loss = model_loss(ctx)
     by_label = ctx.model.kpi.per_row is PerRow.LABEL
-    return Impact(share(loss, MODEL_ROWS), share(_shortfall(ctx), LABEL_ROWS) if by_label else None, torn)
+    return Impact(share(loss, MODEL_ROWS), share(_shortfall(ctx), LABEL_ROWS) if by_label else None, torn, model.name)
 
 
 def _as_now(healthy: pd.DataFrame, current: pd.DataFrame, moved: Sequence[str]) -> np.ndarray | None:
@@ -202,22 +203,6 @@ def steady_inputs(ctx: Context) -> tuple[str, ...]:
         if drift.verdict is Movement.STEADY and drift.psi is not None and drift.psi.effect > SEASONAL_PSI
     }
     return tuple(name for name in features(ctx).names if name not in seasonal)
-
-
-def predictions(ctx: Context, read: windows.WindowRead) -> np.ndarray:
-    """What was answered, as logged, float64 of shape (n,). Raises Unmeasurable where the log has no such column."""
-    column = ctx.model.serving_log.prediction
-    if column not in read.rows:
-        raise Unmeasurable(
-            f"the serving log has no column '{column}'", hint=f"correct models.{ctx.model.name}.serving_log.prediction"
-        )
-    try:
-        return as_floats(read.rows[column])
-    except (TypeError, ValueError):
-        raise Unmeasurable(
-            f"the column '{column}' of the serving log holds no numbers but {str(read.rows[column].iloc[0])[:40]!r}",
-            hint=f"models.{ctx.model.name}.serving_log.prediction names the column with the model's score or value",
-        ) from None
 
 
 def blocks(ctx: Context, read: windows.WindowRead) -> np.ndarray:

@@ -15,7 +15,8 @@ from triage.drift.codes import evenly
 from triage.errors import TriageError, Unmeasurable
 from triage.ports import Predictor
 from triage.reading import windows
-from triage.reading.analysis import broken, impact, predictions, quality, steady_inputs
+from triage.reading.analysis import broken, impact, quality, steady_inputs
+from triage.reading.logged import predictions
 from triage.reading.usual import usual_version
 from triage.step import Context
 

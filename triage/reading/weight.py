@@ -33,6 +33,8 @@ class Weight:
     """``cost`` over the loss of a healthy row."""
     follows: str = ""
     """The feature that this one only moved along with."""
+    through: str = ""
+    """The model that the change was replayed through, in words."""
 
     @property
     def harmless(self) -> bool:
@@ -60,11 +62,11 @@ def weights(impact: Impact) -> dict[str, Weight]:
 
     A broken input changes what the model says, not what labels the healthy rows have; only the loss can see it.
     """
-    found = {share.feature: _weight(share, impact.loss) for share in impact.loss.features}
+    found = {share.feature: _weight(share, impact.loss, impact.through) for share in impact.loss.features}
     if impact.kpi is not None:
         for share in impact.kpi.features:
             if share.mechanism is Mechanism.COVARIATE_DRIFT:
-                found[share.feature] = _weight(share, impact.kpi)
+                found[share.feature] = _weight(share, impact.kpi, impact.through)
     return found
 
 
@@ -87,10 +89,10 @@ def together(parts: Sequence[Weight]) -> Weight:
     )
 
 
-def _weight(share: FeatureShare, attribution: Attribution) -> Weight:
+def _weight(share: FeatureShare, attribution: Attribution, through: str) -> Weight:
     drop = attribution.observed
     relative = share.cost / abs(attribution.healthy_loss) if attribution.healthy_loss else 0.0
     if share.share is None or drop is None or drop <= 0:
-        return Weight(share.feature, share.mechanism, share.cost, None, None, None, relative, share.follows)
+        return Weight(share.feature, share.mechanism, share.cost, None, None, None, relative, share.follows, through)
     part, low, high = (min(1.0, value / drop) for value in (share.cost, share.low, share.high))
-    return Weight(share.feature, share.mechanism, share.cost, part, low, high, relative, share.follows)
+    return Weight(share.feature, share.mechanism, share.cost, part, low, high, relative, share.follows, through)

@@ -13,9 +13,10 @@ from triage.drift.concept.estimate import expected_loss
 from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
-from triage.reading.analysis import blocks, kpi_loss, model_loss, predictions
+from triage.reading.analysis import blocks, kpi_loss, model_loss
 from triage.reading.counterpart import counterparts
 from triage.reading.labels import Labelled, labels
+from triage.reading.logged import predictions
 from triage.reading.parity import answers_moved, skewed
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
 from triage.step import Context, Findings

@@ -186,17 +186,17 @@ def _evidence(
     measures: tuple[Measure, ...]
     if heaviest is not None and heaviest.harmless:
         verdict, measures = Verdict.REFUTES, heaviest.measures
-        said += "; replayed through the champion it costs nothing that matters"
+        said += f"; replayed through {heaviest.through} it costs nothing that matters"
     elif heaviest is None or heaviest.share is None:
         verdict = Verdict.SUPPORTS
         measures = (Measure(STRENGTH, UNPROVEN_STRENGTH),)
         said += f"; what it costs is not known: {missing}" if missing else ""
     elif heaviest.matters:
         verdict, measures = Verdict.SUPPORTS, heaviest.measures
-        said += f"; replayed through the champion it explains {heaviest.share:.0%} of the drop"
+        said += f"; replayed through {heaviest.through} it explains {heaviest.share:.0%} of the drop"
     else:
         verdict, measures = Verdict.REFUTES, heaviest.measures
-        said += "; replayed through the champion it changes nothing that matters"
+        said += f"; replayed through {heaviest.through} it changes nothing that matters"
     onset = min((fault.onset for fault in faults if fault.onset is not None), default=None)
     return Evidence(
         id=f"{WHOLE}.{group.source}",

@@ -13,10 +13,11 @@ from triage.incident import CauseKind, ChangeEvent, ChangeKind, Effect, Evidence
 from triage.numbers import moment
 from triage.ports import ModelVersion
 from triage.reading import windows
-from triage.reading.analysis import blocks, model_loss, predictions
+from triage.reading.analysis import blocks, model_loss
 from triage.reading.changes import Changes, changes
 from triage.reading.features import champion
 from triage.reading.labels import labels
+from triage.reading.logged import predictions
 from triage.reading.usual import usual_version
 from triage.reading.weight import CLEAR_SHARE
 from triage.step import Context, Findings

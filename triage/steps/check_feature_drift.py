@@ -128,9 +128,10 @@ def _evidence(
     elif weight.follows:
         verdict, cost = Verdict.REFUTES, f"it moved along with {weight.follows}"
     elif weight.matters:
-        verdict, cost = Verdict.SUPPORTS, f"replayed through the champion it explains {weight.share:.0%} of the drop"
+        verdict = Verdict.SUPPORTS
+        cost = f"replayed through {weight.through} it explains {weight.share:.0%} of the drop"
     else:
-        verdict, cost = Verdict.REFUTES, "replayed through the champion it changes nothing that matters"
+        verdict, cost = Verdict.REFUTES, f"replayed through {weight.through} it changes nothing that matters"
     return Evidence(
         id=f"{WHOLE}.{drift.name}",
         step=ctx.step,

@@ -9,8 +9,8 @@ from triage.drift.codes import as_floats
 from triage.drift.concept.labels import LabelFaultKind, LabelReport, label_faults
 from triage.incident import CauseKind, Effect, Evidence, Measure, Verdict
 from triage.reading import windows
-from triage.reading.analysis import predictions
 from triage.reading.labels import Labelled, labels
+from triage.reading.logged import predictions
 from triage.step import Context, Findings, unmeasured
 
 about = CauseKind.LABEL_FAULT

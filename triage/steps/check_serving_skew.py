@@ -10,8 +10,9 @@ from triage.drift.resample import block_sums, difference
 from triage.errors import Refused, TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
-from triage.reading.analysis import blocks, impact, model_loss, predictions
+from triage.reading.analysis import blocks, impact, model_loss
 from triage.reading.labels import labels
+from triage.reading.logged import predictions
 from triage.reading.parity import parity
 from triage.reading.usual import usual_version
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE, together, weights
