@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from triage.drift.resample import block_sums, difference
+from triage.drift.resample import block_sums, design_effect, difference
 
 
 def _rng(seed: int = 0) -> np.random.Generator:
@@ -39,3 +39,15 @@ def test_weights_count():
 def test_blocks_of_text_and_of_numbers_are_the_same():
     values = np.arange(6.0)
     assert block_sums(values, np.array(list("aabbcc"))).totals.tolist() == [1.0, 5.0, 9.0]
+
+
+def test_the_design_effect_is_the_size_of_blocks_whose_rows_are_all_alike_and_one_of_rows_that_are_not():
+    rng = _rng(4)
+    blocks = np.repeat(np.arange(500), 20)
+    assert design_effect(np.repeat(rng.normal(size=500), 20), blocks) == pytest.approx(20, rel=0.1)
+    assert design_effect(rng.normal(size=10_000), blocks) == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("values", [[], [np.nan, np.nan], [1.0, 1.0], [1.0]])
+def test_nothing_to_cluster_has_no_design_effect(values: list[float]):
+    assert design_effect(np.array(values), np.zeros(len(values))) == 1.0

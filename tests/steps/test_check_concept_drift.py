@@ -28,7 +28,7 @@ def skewed_world(feature: str) -> World:
 
 
 def concept(made: World, folder: Path) -> Evidence:
-    (found,) = [item for item in made.run(folder).evidence if item.about is CauseKind.CONCEPT_DRIFT]
+    (found,) = [item for item in made.run(folder).evidence if item.id == "concept_drift"]
     return found
 
 

@@ -56,3 +56,16 @@ def difference(
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     error = float(draws.std()) * widen
     return change, change - (change - float(low)) * widen, change + (float(high) - change) * widen, error
+
+
+def design_effect(values: np.ndarray, blocks: np.ndarray) -> float:
+    """How many times larger the variance of the mean of ``values`` (n,; NaN left out) is than of as many independent
+    rows, for rows of one of ``blocks`` (n,) are alike (Kish 1965, *Survey Sampling*). At least 1."""
+    known = np.isfinite(values)
+    sums = block_sums(values[known], blocks[known])
+    alone = float(values[known].var()) if known.any() else 0.0
+    if sums.count < 2 or alone <= 0:
+        return 1.0
+    residuals = sums.totals - sums.mean * sums.weights
+    clustered = float((residuals**2).sum()) * sums.count / (sums.count - 1) / float(sums.weights.sum())
+    return max(1.0, clustered / alone)

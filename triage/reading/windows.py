@@ -60,6 +60,15 @@ def healthy_span(ctx: Context) -> Window:
 
 def healthy(ctx: Context) -> WindowRead:
     """The whole healthy span."""
+    return ctx.scope.once("healthy", partial(_healthy, ctx))
+
+
+def healthy_windows(ctx: Context) -> tuple[Window, ...]:
+    """The windows that `healthy` holds the rows of, oldest first."""
+    return tuple(part.window for part in _healthy_parts(ctx) if part.window is not None)
+
+
+def _healthy(ctx: Context) -> WindowRead:
     parts = _healthy_parts(ctx)
     rows = pd.concat([part.rows for part in parts], ignore_index=True)
     total = sum(part.total for part in parts)

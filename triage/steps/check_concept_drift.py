@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from triage.catalog import PerRow
@@ -10,11 +11,15 @@ from triage.diagnosis.scorecard import SHARE, STRENGTH
 from triage.drift.concept.calibration import CalibrationShift, LabelChange, calibration_shift
 from triage.drift.concept.equal_inputs import ConceptShift, error_at_equal_inputs
 from triage.drift.concept.estimate import expected_loss
+from triage.drift.concept.slices import worst_slices
+from triage.drift.concept.stream import find_rise
+from triage.drift.resample import design_effect
 from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
 from triage.reading.analysis import blocks, kpi_loss, model_loss
 from triage.reading.counterpart import counterparts
+from triage.reading.features import features
 from triage.reading.labels import Labelled, labels
 from triage.reading.logged import predictions
 from triage.reading.parity import answers_moved, skewed
@@ -26,8 +31,7 @@ effect = Effect.READ
 FEWEST_LABELS = 100
 FEWEST_ERRORS = 2.0
 """Standard errors by which labelled rows must be worse for their drop to be one."""
-
-
+MOST_SEGMENTS = 3
 WRONG_ANSWERS = 0.2
 """Standard deviations of the answers by which wrongly served features must have moved them to count."""
 
@@ -61,8 +65,13 @@ def run(ctx: Context) -> Findings:
     concept = _concept(ctx, shift, drop if drop > FEWEST_ERRORS * error else 0.0, alike.aside, calibration, sources)
     if concept.verdict is Verdict.SUPPORTS and ctx.model.kpi.per_row is PerRow.LABEL:
         concept = unless_skewed(concept, sorted(skewed(ctx)) if answers_moved(ctx) >= WRONG_ANSWERS else [])
+    places: list[Evidence] = []
+    if concept.verdict is Verdict.SUPPORTS:
+        lost = np.concatenate((loss(before.values, alike.said), loss(now.values, alike.said_now)))
+        concept = _with_onset(ctx, concept, lost, pd.concat((healthy.rows, current.rows)))
+        places = _where(ctx, before.values - alike.said, now.values - alike.said_now, sources)
     prior = _explained_by_prior(loss(before.values, said), before.values, now.values)
-    return Findings(evidence=(concept, _label_shift(ctx, calibration, shift, prior, drop, sources)))
+    return Findings(evidence=(concept, *places, _label_shift(ctx, calibration, shift, prior, drop, sources)))
 
 
 def unless_skewed(concept: Evidence, names: list[str]) -> Evidence:
@@ -72,6 +81,66 @@ def unless_skewed(concept: Evidence, names: list[str]) -> Evidence:
         return concept
     served = f"{', '.join(names[:3])} {'was' if len(names) == 1 else 'were'} served wrong, so inputs were not equal"
     return replace(concept, verdict=Verdict.INCONCLUSIVE, statement=f"{concept.statement}; but {served}")
+
+
+def _with_onset(ctx: Context, concept: Evidence, lost: np.ndarray, rows: pd.DataFrame) -> Evidence:
+    """``concept`` with when the loss (n,) of ``rows`` rose, where a detector along the stream finds a rise."""
+    time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
+    try:
+        rise = find_rise(lost, rows[time].reset_index(drop=True))
+    except Unmeasurable:
+        return concept
+    if rise is None or rise.onset is None:
+        return concept
+    return replace(
+        concept,
+        statement=f"{concept.statement}; the loss rose at about {rise.onset:%Y-%m-%d %H:%M} ({rise.detector})",
+        measures=(*concept.measures, Measure("onset", rise.onset.timestamp(), "unix seconds")),
+    )
+
+
+def _where(
+    ctx: Context, residuals: np.ndarray, residuals_now: np.ndarray, sources: tuple[Source, ...]
+) -> list[Evidence]:
+    """The segments in which labels, less what was answered, changed most against all other rows."""
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    effects = (
+        design_effect(residuals, blocks(ctx, healthy)),
+        design_effect(residuals_now, blocks(ctx, current)),
+    )
+    found = worst_slices(
+        healthy.rows,
+        residuals,
+        current.rows,
+        residuals_now,
+        features(ctx).names,
+        most=MOST_SEGMENTS,
+        design_effect=max(effects),
+        either_way=True,
+    )
+    return [
+        Evidence(
+            id=f"concept_drift:{place}",
+            step=ctx.step,
+            about=about,
+            verdict=Verdict.SUPPORTS,
+            subject=str(segment),
+            statement=(
+                f"the outcome changed where {segment}: {segment.change:+.3g} against what was answered,"
+                f" {segment.rest_change:+.3g} in all other rows"
+            ),
+            measures=(
+                Measure("change", segment.change, "label"),
+                Measure("change_elsewhere", segment.rest_change, "label"),
+                Measure("p_value", segment.p_value),
+            ),
+            sources=sources,
+            window=ctx.incident.window,
+            part_of="concept_drift",
+        )
+        for place, segment in enumerate(found.worst, 1)
+        if abs(segment.change) > abs(segment.rest_change)
+    ]
 
 
 def _drop(before: np.ndarray, now: np.ndarray) -> tuple[float, float]:

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from triage.diagnosis.scorecard import STRENGTH
 from triage.drift.attribution.game import Mechanism
 from triage.drift.shift.compare import FeatureDrift, Movement
+from triage.drift.shift.exact import ExactTests
 from triage.errors import TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
 from triage.reading.analysis import broken, follows_classes, impact, movement, quality
+from triage.reading.exact import exact
 from triage.reading.parity import skewed
 from triage.reading.weight import Weight, weights
 from triage.step import Context, Findings, unmeasured
@@ -27,6 +29,9 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     shown: int = Field(12, ge=1, le=500, description="how many features get evidence of their own")
+    exact: tuple[str, ...] = Field(
+        (), description="features whose KS and PSI are also taken of all values, which are read once more"
+    )
 
 
 def run(ctx: Context) -> Findings:
@@ -49,6 +54,9 @@ def run(ctx: Context) -> Findings:
         _evidence(ctx, drift, weighed.get(drift.name), missing, sources, classes)
         for drift in candidates[: ctx.params.shown]
     ]
+    if ctx.params.exact:
+        tested = exact(ctx, ctx.params.exact)
+        evidence += [_exactly(ctx, name, tested.get(name), sources) for name in ctx.params.exact]
     lost = [drift for drift in drifts if drift.verdict is Movement.UNMEASURED]
     evidence += [_unmeasured(ctx, drift) for drift in lost[: ctx.params.shown]]
     fault = windows.baseline_fault(ctx)
@@ -156,6 +164,33 @@ def _statistics(drift: FeatureDrift) -> tuple[Measure, ...]:
         Measure("jensen_shannon", drift.jensen_shannon),
         Measure("adjusted_p", drift.adjusted_p),
         Measure("rows_now", drift.n_current, "rows"),
+    )
+
+
+def _exactly(ctx: Context, name: str, found: ExactTests | None, sources: tuple[Source, ...]) -> Evidence:
+    """The exact tests of one feature, beside those of its bins: the same numbers, without their error."""
+    taken = {name: test for name, test in (("ks", found.ks), ("psi", found.psi)) if test} if found else {}
+    reason = found.reason if found else f"the serving log has no column '{name}'"
+    said = ", ".join(f"{test.method} {test.effect:.4g} (p {test.p_value:.2g})" for test in taken.values())
+    return Evidence(
+        id=f"{WHOLE}.{name}:exact",
+        step=ctx.step,
+        about=about,
+        verdict=Verdict.INCONCLUSIVE if taken else Verdict.UNMEASURED,
+        subject=name,
+        statement=f"{name} by all values: {said}; what the change costs, these tests can't tell" if taken else reason,
+        measures=tuple(
+            measure
+            for short, test in taken.items()
+            for measure in (
+                Measure(f"exact_{short}", test.effect),
+                Measure(f"exact_{short}_p_value", test.p_value),
+            )
+        ),
+        sources=sources,
+        window=ctx.incident.window,
+        hint="" if taken else "correct the step's parameter 'exact' in the playbook",
+        part_of=WHOLE,
     )
 
 

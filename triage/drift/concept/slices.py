@@ -12,7 +12,7 @@ from triage.drift.codes import Coding, encode, evenly, fit_coding
 
 BEAM = 12
 MIN_ROWS = 30
-MAX_ROWS, MAX_FEATURES = 100_000, 300
+MAX_ROWS, MAX_FEATURES = 50_000, 300
 SIGNIFICANT = 0.01
 
 
@@ -37,7 +37,10 @@ class Slice:
     share_of_drop: float | None
 
     def __str__(self) -> str:
-        return " and ".join(f"{feature} = {value}" for feature, value in self.where)
+        return " and ".join(
+            f"{feature} {value}" if value.startswith(("<", "≥")) else f"{feature} = {value}"
+            for feature, value in self.where
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def worst_slices(
     """Segments whose loss (n,) and (m,) grew more than everyone else's; NaN losses (no label) are left out.
 
     With ``either_way`` and residuals (label minus score) for losses, it finds where P(y|x) changed. At most 300
-    features and 100,000 evenly spaced rows are read; numbers are cut in 6 quantile bins, categories in their 30 most
+    features and 50,000 evenly spaced rows are read; numbers are cut in 6 quantile bins, categories in their 30 most
     frequent. ``design_effect`` multiplies variances where rows are clustered. Segments need 30 rows in both windows.
     """
     names = [name for name in features if name in baseline and name in current]
