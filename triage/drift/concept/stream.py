@@ -6,7 +6,6 @@ from enum import StrEnum
 
 import numpy as np
 import pandas as pd
-from river.drift import ADWIN, PageHinkley
 
 from triage.drift.episode import moment
 from triage.errors import Unmeasurable
@@ -76,6 +75,8 @@ def find_rise(
 
 
 def _alarms(stream: np.ndarray, detector: Detector, delta: float) -> list[int]:
+    from river.drift import ADWIN, PageHinkley
+
     watcher = ADWIN(delta=delta) if detector is Detector.ADWIN else PageHinkley(delta=0.15, threshold=50.0, mode="up")
     found = []
     for i, value in enumerate(stream.tolist()):
