@@ -111,6 +111,45 @@ def test_an_alert_that_is_resolved_while_it_waits_starts_nothing(tmp_path: Path)
     assert len(at.desk.incidents()) == 1
 
 
+def test_an_alert_that_fires_on_after_its_incident_ended_starts_another_run_after_the_cool_down(tmp_path: Path) -> None:
+    at = hub(tmp_path)
+    at.deliver(delivery(alert(), alert(instance="b")))
+    at.end("shop-1")
+    at.later(0.2)
+    assert {one.decision for one in at.inbox.alerts()} == {Decision.HELD}
+    assert "it still fires after shop-1 ended" in at.alerts()["ModelQualityDrop"].reason
+    assert len(at.desk.incidents()) == 1
+    at.later(1.0)
+    assert [one.id for one in at.desk.incidents()] == ["shop-2", "shop-1"]
+    second = at.desk.incident("shop-2")
+    assert second.alert.summary.endswith("(fires on after shop-1 ended)")
+    assert second.window.end > at.desk.incident("shop-1").window.end
+    assert sorted(one.decision for one in at.inbox.alerts() if one.incident == "shop-2") == ["joined", "started"]
+    at.later(12)
+    assert len(at.desk.incidents()) == 2  # it is at work
+
+
+def test_an_alert_that_fires_on_starts_one_run_even_if_the_round_was_killed(tmp_path: Path, monkeypatch) -> None:
+    at = hub(tmp_path)
+    at.deliver(delivery(alert()))
+    at.end("shop-1")
+    at.later(0.2)
+    with monkeypatch.context() as broken:
+        broken.setattr(at.inbox, "settle", lambda *_: (_ for _ in ()).throw(JournalError("killed")))
+        with pytest.raises(JournalError):
+            at.later(1.0)
+    at.work()
+    assert [one.id for one in at.desk.incidents()] == ["shop-2", "shop-1"]
+
+
+def test_an_alert_that_fires_on_after_a_person_broke_its_incident_off_starts_nothing(tmp_path: Path) -> None:
+    at = hub(tmp_path)
+    at.deliver(delivery(alert()))
+    at.end("shop-1", "aborted")
+    at.later(48)
+    assert len(at.desk.incidents()) == 1
+
+
 def test_three_failures_in_a_row_stop_further_runs_for_a_while(tmp_path: Path) -> None:
     at = hub(tmp_path)
     for hour in range(0, 8, 2):

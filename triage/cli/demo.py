@@ -32,7 +32,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
         "--stop-at-approval", action="store_true", help="leave the decisions to you, and with them what follows"
     )
     command.add_argument(
-        "--lab", action="store_true", help="on real servers that are started for it: takes about 9 minutes"
+        "--lab", action="store_true", help="on real servers that are started for it: takes about 6 minutes"
     )
     json_flag(command)
     command.set_defaults(run=_demo)

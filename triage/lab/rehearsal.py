@@ -13,9 +13,9 @@ from triage.lab.stack import LabStatus
 
 MODEL = "recommender"
 ALERT = "ModelQualityDrop"
-LEAST = timedelta(minutes=7)
-"""Conversion is a rate over 5 minutes: in a shorter incident most of it would be from before the fault."""
-MOST = timedelta(minutes=9)
+LEAST = timedelta(minutes=5)
+"""Conversion is a rate over 2 minutes: in a shorter incident much of it would be from before the fault."""
+MOST = timedelta(minutes=7)
 _ASK_SECONDS = 5.0
 _TELL_SECONDS = 60.0
 
@@ -34,8 +34,8 @@ def rehearse(lab: LabStatus, fault: str, progress: Callable[[str], None]) -> tup
     progress(f"{fault} is on: {injected.fault.title}")
     minutes = MOST.seconds // 60
     progress(
-        f"waiting for {ALERT}, {LEAST.seconds // 60} to {minutes} min: conversion is a rate over 5 min, and in a"
-        " shorter incident most of it would be from before the fault"
+        f"waiting for {ALERT}, {LEAST.seconds // 60} to {minutes} min: conversion is a rate over 2 min, and in a"
+        " shorter incident much of it would be from before the fault"
     )
     began = time.monotonic()
     told = began

@@ -13,6 +13,7 @@ from triage.numbers import span
 
 ACTIVE = (State.OPEN, State.WAITING_FOR_APPROVAL)
 """Incidents that are worked on, or will be as soon as somebody answers."""
+ENDED_BY_ITSELF = (State.CLOSED, State.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,16 @@ def admit(starts_at: datetime, newest: Sequence[Summary], policy: Serve, now: da
             until, f"{last.id} ended {span(max(0.0, idle.total_seconds()))} ago; it is asked again at {_at(until)}"
         )
     return Start()
+
+
+def gone_on(incident: str, newest: Sequence[Summary], policy: Serve) -> Hold | None:
+    """What becomes of an alert that fires on although the run of its ``incident`` came to an end by itself; None while
+    somebody is at it, or where a person broke it off. ``newest`` as for `admit`."""
+    mine = next((one for one in newest if one.id == incident), None)
+    if mine is None or State(mine.state) not in ENDED_BY_ITSELF:
+        return None
+    until = parse_time(mine.updated) + policy.cool_down
+    return Hold(until, f"it still fires after {incident} ended; it is asked again at {_at(until)}")
 
 
 def _failures_in_a_row(newest: Sequence[Summary]) -> int:

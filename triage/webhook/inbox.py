@@ -151,6 +151,29 @@ class Inbox:
     def of_incident(self, incident: str) -> tuple[Known, ...]:
         return tuple(map(_known, self._select(f"SELECT {_COLUMNS} FROM alerts WHERE incident = ?", incident)))
 
+    def held(self, fingerprint: str) -> tuple[Known, ...]:
+        """Held alerts with this fingerprint."""
+        return tuple(
+            map(
+                _known,
+                self._select(
+                    f"SELECT {_COLUMNS} FROM alerts WHERE due_at IS NOT NULL AND fingerprint = ?", fingerprint
+                ),
+            )
+        )
+
+    def at_work(self) -> tuple[Known, ...]:
+        """Firing alerts that an incident was opened for or has taken in, oldest first; of a fingerprint that began to
+        fire anew the older firing is over, whether that was delivered or not."""
+        rows = self._select(
+            f"SELECT {_COLUMNS} FROM alerts AS one WHERE firing = 1 AND decision IN (?, ?) AND NOT EXISTS (SELECT 1"
+            " FROM alerts WHERE fingerprint = one.fingerprint AND starts_at > one.starts_at)"
+            " ORDER BY starts_at, key LIMIT 500",
+            Decision.STARTED.value,
+            Decision.JOINED.value,
+        )
+        return tuple(map(_known, rows))
+
     def due(self, now: datetime) -> tuple[Known, ...]:
         """Held alerts whose time has come, oldest first."""
         rows = self._select(

@@ -4,7 +4,7 @@ Each round reads what waits, acts on the journal, and then settles the inbox. Ki
 again, and finds in the journal what it has done: a run by its key, a joined alert by its firing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,8 +14,9 @@ from triage.catalog import Catalog
 from triage.desk import Desk
 from triage.errors import ConfigError, JournalError, NotFound, Refused, SourceUnavailable
 from triage.incident import Alert, Window
+from triage.journal import Summary
 from triage.ports import Clock
-from triage.webhook.admission import Hold, Join, Park, admit, window_end
+from triage.webhook.admission import Hold, Join, Park, admit, gone_on, window_end
 from triage.webhook.figures import Figures
 from triage.webhook.inbox import Decision, Inbox, Known, Waiting
 from triage.webhook.log import Log
@@ -27,6 +28,7 @@ _TRIES = 5
 _WAIT = timedelta(seconds=10)
 _NEWEST = 20
 _PRUNE_EVERY = 50
+_LOOK_AGAIN = timedelta(seconds=10)
 
 Complete = Callable[[Delivery], list[Any]]
 """All alerts of a delivery's group, as Alertmanager's API lists them. Raises SourceUnavailable."""
@@ -68,6 +70,7 @@ class Reception:
         self._complete = complete
         self._router = Router(catalog)
         self._rounds = 0
+        self._looked: datetime | None = None
 
     def work(self) -> int:
         """Settle a batch of waiting deliveries, and held alerts whose time has come. Returns how many there were.
@@ -75,6 +78,7 @@ class Reception:
         Raises JournalError where the journal or the inbox can't be written: what waits goes on waiting.
         """
         now = self._clock.now()
+        self._hold_what_goes_on(now)
         waiting = self._inbox.waiting(MOST_TOGETHER, now)
         due = self._inbox.due(now) if len(waiting) < MOST_TOGETHER else ()  # what waits may have resolved them
         self._rounds += 1
@@ -96,6 +100,23 @@ class Reception:
                 self._safely(held.key, partial(self._decide, replace(held, due_at=None), current, now))
         self._inbox.settle(current.changed.values(), current.done, now, current.again)
         return len(waiting) + len(due)
+
+    def _hold_what_goes_on(self, now: datetime) -> None:
+        """An alert that fires on after its incident ended is held for the cool-down; then it starts another run."""
+        if self._looked is not None and abs(now - self._looked) < _LOOK_AGAIN:
+            return
+        self._looked = now
+        newest: dict[str, Sequence[Summary]] = {}
+        current = _Round()
+        for alert in self._inbox.at_work():
+            if alert.model not in newest:
+                newest[alert.model] = self._desk.incidents(_NEWEST, alert.model)
+            held = gone_on(alert.incident, newest[alert.model], self._catalog.serve)
+            if held is not None:
+                current.alerts[alert.key] = alert
+                self._keep(replace(alert, decision=Decision.HELD, reason=held.reason, due_at=held.until), current)
+        if current.changed:
+            self._inbox.settle(current.changed.values(), (), now)
 
     def _safely(self, what: int | str, work: Callable[[], None]) -> None:
         """Do ``work``; a defect that one alert meets must not keep all later ones waiting. Raises JournalError."""
@@ -135,6 +156,7 @@ class Reception:
         if known is None:
             fresh = _first_seen(incoming, waiting)
             if incoming.firing:
+                self._over_before(fresh, current)
                 self._decide(fresh, current, now)
             else:
                 self._count(Decision.OVER)
@@ -159,8 +181,16 @@ class Reception:
         else:
             self._resolved(known, current, now)
 
+    def _over_before(self, fresh: Known, current: _Round) -> None:
+        """An earlier firing of the same alert that is held is over, even if nobody delivered that."""
+        for held in self._inbox.held(fresh.fingerprint):
+            if held.starts_at < fresh.starts_at:
+                current.alerts[held.key] = held
+                self._keep(replace(held, decision=Decision.OVER, reason="it began to fire anew", due_at=None), current)
+
     def _decide(self, alert: Known, current: _Round, now: datetime) -> None:
-        """What becomes of an alert that fires; nothing is opened for one that opened something before."""
+        """What becomes of an alert that fires; nothing is opened twice for one firing, or for its going on after one
+        incident."""
         routed = self._router.route(alert.name, alert.labels, alert.origin)
         alert = replace(alert, model=routed.model, playbook=routed.playbook)
         if not routed.playbook:
@@ -185,7 +215,7 @@ class Reception:
                 self._open(alert, noun, current, now)
 
     def _open(self, alert: Known, noun: Alert, current: _Round, now: datetime) -> None:
-        end = window_end(alert.starts_at, now)
+        end = now if alert.incident else window_end(alert.starts_at, now)
         window = Window(end - self._catalog.model(alert.model).windows.incident, end)
         try:
             receipt = self._desk.receive(noun, self._catalog, playbook=alert.playbook, window=window)
@@ -267,12 +297,14 @@ def _first_seen(incoming: Incoming, waiting: Waiting) -> Known:
 
 
 def _noun(alert: Known) -> Alert:
+    """The alert as the journal has it. One that goes on after an incident is another firing: its run is another run."""
+    after = f"after {alert.incident}" if alert.incident else ""
     return Alert(
         name=alert.name or "unnamed",
         model=alert.model,
         starts_at=alert.starts_at,
-        summary=alert.summary,
+        summary=f"{alert.summary} (fires on {after} ended)".strip() if after else alert.summary,
         labels=alert.labels,
-        fingerprint=alert.fingerprint,
+        fingerprint=f"{alert.fingerprint} {after}".strip(),
         origin=alert.origin,
     )
