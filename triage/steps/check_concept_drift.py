@@ -94,7 +94,7 @@ def _with_onset(ctx: Context, concept: Evidence, lost: np.ndarray, rows: pd.Data
         return concept
     return replace(
         concept,
-        statement=f"{concept.statement}; the loss rose at about {rise.onset:%Y-%m-%d %H:%M} ({rise.detector})",
+        statement=f"{concept.statement}; the loss rose most at about {rise.onset:%Y-%m-%d %H:%M} ({rise.detector})",
         measures=(*concept.measures, Measure("onset", rise.onset.timestamp(), "unix seconds")),
     )
 

@@ -74,3 +74,11 @@ def test_ten_thousand_categories_and_all_nulls_are_bounded():
     healthy = HEALTHY.assign(key=[f"id{i}" for i in range(6000)], empty=np.nan)
     current = rows.assign(key=[f"id{i + 3000}" for i in range(6000)], empty=np.nan)
     assert worst_slices(healthy, LOSS, current, loss, [*FEATURES, "key", "empty"]).tried < 2000
+
+
+def test_a_feature_with_one_value_narrows_nothing_down():
+    rows, loss = _world(6000, 1)
+    loss = loss + 0.5 * (rows["carrier"] == "C")
+    search = worst_slices(HEALTHY.assign(flat=1.0), LOSS, rows.assign(flat=1.0), loss, [*FEATURES, "flat"], most=20)
+    assert all("flat" not in dict(segment.where) for segment in search.worst)
+    assert search.worst[0].where == (("carrier", "C"),)

@@ -113,7 +113,11 @@ def worst_slices(
             pair_now = np.where(inside_now, new.codes[j], coding.size)
             rows, count = _judge(old, new, pair, pair_now, coding.size + 1, design_effect, either_way)
             tried += count
-            found.extend((z, ((i, code), (j, other)), figures) for other, z, figures in rows if other < coding.size)
+            found.extend(
+                (z, ((i, code), (j, other)), figures)
+                for other, z, figures in rows
+                if other < coding.size and figures[0] + figures[1] < inside.sum() + inside_now.sum()
+            )
     found.sort(key=lambda item: (-item[0], len(item[1])))
     return SliceSearch(
         _distinct(found, codings, tried, total, len(new.loss), most, either_way), tried, total, len(names) - len(used)
