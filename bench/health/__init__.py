@@ -1,0 +1,1 @@
+"""Infrastructure health, measured on data that nobody here wrote."""
