@@ -32,6 +32,13 @@ def test_few_blocks_widen_it_as_students_t_does():
     assert coarse[3] > 1.4 * np.sqrt(2 / 500) * 0.5
 
 
+def test_many_blocks_drawn_with_their_neighbours_have_the_same_interval():
+    values = np.random.default_rng(3).normal(5.0, 2.0, 50_001)
+    means = block_sums(values).means(np.random.default_rng(1), 2000)
+    assert means.mean() == pytest.approx(values.mean(), abs=0.001)
+    assert means.std() == pytest.approx(values.std() / 50_001**0.5, rel=0.1)
+
+
 def test_weights_count():
     assert block_sums(np.array([0.0, 1.0]), weights=np.array([1.0, 3.0])).mean == pytest.approx(0.75)
 

@@ -10,7 +10,7 @@ import pandas as pd
 from triage.catalog import Direction, PerRow, Task
 from triage.drift.attribution.attribute import Attribution, Budget, attribute
 from triage.drift.attribution.dependence import broken_dependence
-from triage.drift.attribution.game import populations
+from triage.drift.attribution.game import Predict, populations
 from triage.drift.attribution.leaders import FOLLOWED, explained
 from triage.drift.attribution.reweight import rake, shares
 from triage.drift.codes import as_floats, encode, fit_coding
@@ -119,14 +119,14 @@ def _impact(ctx: Context) -> Impact:
     torn = {one.feature: 1 - one.kept if one.kept > NOTHING_KEPT else 1.0 for one in apart.broken}
     suspects = list(dict.fromkeys([*faulty, *(fault.feature for fault in faults if fault.feature), *moved]))
 
-    def share(loss: Loss, rows: int) -> Attribution:
+    def share(loss: Loss, rows: int, predict: Predict) -> Attribution:
         return attribute(
             healthy.rows,
             truth.values,
             current.rows,
             model.inputs,
             suspects[:MOST_SUSPECTS],
-            model.predict,
+            predict,
             loss,
             seeded("impact"),
             broken=torn,
@@ -139,7 +139,8 @@ def _impact(ctx: Context) -> Impact:
 
     loss = model_loss(ctx)
     by_label = ctx.model.kpi.per_row is PerRow.LABEL
-    return Impact(share(loss, MODEL_ROWS), share(_shortfall(ctx), LABEL_ROWS) if by_label else None, torn, model.name)
+    by_kpi = share(_shortfall(ctx), LABEL_ROWS, _unasked) if by_label else None
+    return Impact(share(loss, MODEL_ROWS, model.predict), by_kpi, torn, model.name)
 
 
 def _as_now(healthy: pd.DataFrame, current: pd.DataFrame, moved: Sequence[str]) -> np.ndarray | None:
@@ -193,6 +194,11 @@ def _shortfall(ctx: Context) -> Loss:
     """The KPI as a loss per row: the label itself, counted so that more is worse. The model's answer plays no part."""
     sign = -1.0 if ctx.model.kpi.direction is Direction.HIGHER_IS_BETTER else 1.0
     return lambda truth, scores: sign * truth
+
+
+def _unasked(rows: pd.DataFrame) -> np.ndarray:
+    """In place of the model's answers (n,), for a loss in which they play no part."""
+    return np.zeros(len(rows))
 
 
 def steady_inputs(ctx: Context) -> tuple[str, ...]:
