@@ -165,6 +165,13 @@ def test_requests_are_served_logged_and_labelled(lab, metrics):
     assert eventually(lambda: last(metrics, "sum(increase(impressions_total[30s]))") > 0)
 
 
+def test_the_watch_beside_it_tells_the_metrics_server_what_moved(lab, metrics):
+    psi = 'triage_feature_psi{model="recommender",feature="user_location"}'
+    assert eventually(lambda: last(metrics, psi) < 0.3)
+    assert last(metrics, 'triage_window_rows{model="recommender"}') > 0
+    assert last(metrics, 'up{job="triage",instance="watch"}') == 1
+
+
 def test_the_server_says_which_version_it_serves_and_reloads_only_to_a_named_one(lab):
     with httpx.Client(base_url=lab.url("blue"), trust_env=False, timeout=30) as server:
         assert server.get("/version").json()["version"] == "2"
