@@ -187,7 +187,7 @@ class World:
     def connect(self, catalog: Catalog) -> Ports:
         model = catalog.model("shop")
         windows = MemoryWindows({name: MemoryDataset(table, TIMES[name]) for name, table in self.tables.items()})
-        metrics = MemoryMetrics({"kpi": self.recorded})
+        metrics = MemoryMetrics({"kpi": self.recorded, **healthy_levels()})
         return Ports(
             metrics=SimulatedMetrics(metrics, self.simulation, model, ALERT_AT.timestamp()),
             windows=SimulatedWindows(windows, self.simulation, catalog, model),
@@ -265,6 +265,15 @@ def _recorded() -> tuple[dict[str, pa.Table], tuple[Series, ...]]:
     level = np.where(hours > 0, 0.241, 0.435) * (1 + 0.01 * rng.standard_normal(hours.size))
     kpi = (Series({}, START.timestamp() + hours * 3600.0, level),)
     return {name: pa.Table.from_pandas(rows, preserve_index=False) for name, rows in tables.items()}, kpi
+
+
+def healthy_levels() -> dict[str, tuple[Series, ...]]:
+    """Latency and errors of the fortnight before the alert, every five minutes."""
+    times = ALERT_AT.timestamp() - np.arange(14 * 288)[::-1] * 300.0
+    return {
+        "latency": (Series({}, times, np.full(times.size, 0.1)),),
+        "errors": (Series({}, times, np.full(times.size, 0.001)),),
+    }
 
 
 def old(number: str) -> ModelVersion:

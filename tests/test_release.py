@@ -11,18 +11,26 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.light_world import version
+from tests.light_world import ALERT, version
 from tests.release_world import COMPARED, FAR, RELEASE, Offers, World, believed, forged, ports_of, truth
 from triage.adapters.memory import MemoryClock
 from triage.desk import Desk
 from triage.engine import Run, context, perform
 from triage.errors import ConfigError, LeaseHeld, NotFound, Refused, SourceUnavailable
-from triage.incident import Incident, Outcome, ReleaseStage, State
-from triage.journal import Entry
+from triage.incident import Incident, Outcome, ReleaseStage, State, fold
+from triage.journal import Entry, Journal
 from triage.playbook import Playbook
 from triage.ports import Rollout
+from triage.reading.serving import canary_stops, shadow_stops
 from triage.scope import Scope
 from triage.step import Ports
+
+BETWEEN = COMPARED.replace(
+    "  - id: promotion\n    uses: promote\n    needs: [canary]",
+    "  - {id: second, uses: request_approval, needs: [canary]}\n"
+    "  - id: promotion\n    uses: promote\n    needs: [second]",
+)
+"""A second gate, between canary and full release."""
 
 
 @pytest.fixture
@@ -259,6 +267,126 @@ def test_a_challenger_is_taken_out_of_its_shadow_by_an_abort(home: Path) -> None
     done = world.desk(home, lambda ports: ports_of(ports, router=meddled)).advance(name)
     assert done.state is State.ABORTED
     assert world.router.current("shop") == Rollout("1")
+
+
+def overloaded(world: World, share: float, when: Callable[[Rollout], bool]) -> None:
+    """Every version fails ``share`` of its requests while the router does as ``when`` says."""
+    advance, failing = world.simulation._step, world.simulation.pace.failing
+
+    def step(begin: float, rollout: Rollout) -> None:
+        failing.update(dict.fromkeys("12", share if when(rollout) else 0.0009))  # type: ignore[attr-defined]
+        advance(begin, rollout)
+
+    world.simulation._step = step  # type: ignore[method-assign]
+
+
+def test_a_shadow_ends_where_the_champion_suffers_from_the_copying(home: Path) -> None:
+    world = World()
+    desk, name = world.opened(home)
+    overloaded(world, 0.04, lambda rollout: rollout.shadow > 0)
+    done = approved(desk, name)
+    assert done.state is State.NEEDS_PERSON
+    assert "what serves users suffers: errors of the champion" in done.state_reason
+    assert world.router.current("shop") == Rollout("1")
+    assert world.served() == ("1", "1")
+    assert len(done.steps["shadow"].looks) <= 4
+    assert done.steps["release_plan"].skipped
+
+
+def test_a_shadow_that_nobody_can_watch_never_passes(home: Path) -> None:
+    world = World()
+    desk, name = world.opened(home)
+    blind = world.catalog(home).model("shop").service_levels[0].query
+
+    class Blind:
+        def __init__(self, metrics: Any) -> None:
+            self._metrics = metrics
+
+        def range(self, query: str, *arguments: Any) -> Any:
+            if query == blind:
+                raise SourceUnavailable("Prometheus does not answer")
+            return self._metrics.range(query, *arguments)
+
+    waits = desk.advance(name)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    done = world.desk(home, lambda ports: replace(ports, metrics=Blind(ports.metrics))).advance(name)  # type: ignore[arg-type]
+    assert done.state is State.NEEDS_PERSON
+    assert "what serves users can't be watched: service level latency: Prometheus does not answer" in done.state_reason
+    assert world.router.current("shop") == Rollout("1")
+
+
+def test_the_plan_says_of_the_shadow_and_the_canary_what_really_ends_them(home: Path) -> None:
+    made = World().catalog(home).model("shop")
+    assert shadow_stops(made) == (
+        "the copying raises errors of the champion by more than 1.00% over the hour before it; errors burns its error"
+        " budget 14.4 times as fast as allowed over 5m and 1h, and did not before; latency is beyond its target over"
+        " 5m and 1h, and did not before"
+    )
+    assert "conversion falls by 5.00%; errors burns its error budget 14.4 times" in canary_stops(made)
+    _, _, waits = at_the_release(World(), home)
+    assert waits.plan is not None
+    assert waits.plan.actions[0].stops_if == canary_stops(made)
+
+
+def test_a_budget_that_burns_under_both_versions_rolls_the_canary_back(home: Path) -> None:
+    """No guardrail sees it, for the champion beside it is as bad."""
+    world = World()
+    desk, name, waits = at_the_release(world, home)
+    overloaded(world, 0.3, lambda rollout: rollout.weight > 0)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    done = desk.advance(name)
+    assert done.state is State.NEEDS_PERSON
+    assert "service level errors" in done.state_reason
+    assert "times the budget" in done.state_reason
+    assert world.served() == ("1", "1")
+    assert moves(world) == []
+
+
+def test_a_budget_that_burnt_before_the_canary_as_well_ends_nothing(home: Path) -> None:
+    world = World(text=World().text.replace("margin: 0.01\n", "margin: 0.05\n"))
+    desk, name, waits = at_the_release(world, home)
+    overloaded(world, 0.3, lambda rollout: rollout.weight > 0 or rollout.champion == "1")
+    world.clock.sleep(2 * 3600)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    done = desk.advance(name)
+    looks = done.steps["canary"].looks
+    told = [one["verdict"] for look in looks for one in look["results"] if one["name"] == "errors"]
+    assert "inconclusive" in told
+    assert world.served() == ("2", "2"), done.state_reason
+
+
+def test_a_budget_that_burns_while_a_second_gate_waits_rolls_back_alone(home: Path) -> None:
+    world = World()
+    desk, name, waits = at_the_release(world, home, BETWEEN)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    begun = world.clock.now().timestamp()
+    overloaded(world, 0.3, lambda rollout: world.simulation._reached > begun + 4 * 3600)
+    done = desk.advance(name)
+    assert done.state is State.NEEDS_PERSON
+    assert "version 2 was withdrawn" in done.state_reason
+    assert "service level errors" in done.state_reason
+    assert world.router.current("shop") == Rollout("1")
+
+
+def test_where_it_stands_is_what_it_does_now_and_the_list_says_the_same(home: Path) -> None:
+    """After the full release nobody reads of the canary any more."""
+    world = World()
+    desk, name, waits = at_the_release(world, home)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    desk.advance(name)
+    events = desk.events(name)
+    at = next(
+        place for place, one in enumerate(events) if one.kind == "step_progressed" and one.data["step"] == "recovery"
+    )
+    incident = fold(events[: at + 1])
+    assert incident is not None
+    assert incident.state is State.OPEN
+    assert incident.state_reason.startswith("recovery: ")
+    copy = Journal(home / "copy.db", world.clock)
+    again, _ = copy.receive(ALERT, incident.window, "story", COMPARED, "", None)
+    for event in events[1:]:
+        copy.append(again, [Entry(event.kind, event.data)])
+        assert copy.summaries()[0].reason == copy.read(again).state_reason, event.kind
 
 
 # The three laws, attacked.
@@ -567,13 +695,8 @@ def test_without_a_router_the_release_is_left_to_a_person(home: Path) -> None:
 
 def test_guardrails_go_on_while_a_second_gate_waits_and_roll_back_alone(home: Path) -> None:
     """A gate between canary and promotion: harm that shows while a person thinks it over ends the canary."""
-    between = COMPARED.replace(
-        "  - id: promotion\n    uses: promote\n    needs: [canary]",
-        "  - {id: second, uses: request_approval, needs: [canary]}\n"
-        "  - id: promotion\n    uses: promote\n    needs: [second]",
-    )
     world = World()
-    desk, name, waits = at_the_release(world, home, between)
+    desk, name, waits = at_the_release(world, home, BETWEEN)
     desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
     failing = world.simulation.pace.failing
     begun = world.clock.now()

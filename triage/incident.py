@@ -557,8 +557,16 @@ def _lets_through(incident: Incident, given: Approval, event: Event) -> bool:
     return uses not in kinds and (bool(given.used_by) or event.at < given.until)
 
 
+def _at_work(incident: Incident, event: Event, said: str) -> Incident:
+    """Where an open incident stands is what its newest step says; a state that waits for someone keeps its reason."""
+    if incident.state is not State.OPEN:
+        return incident
+    return replace(incident, state_reason=f"{event.data['step']}: {said}" if said else "")
+
+
 def _step_progressed(incident: Incident, event: Event) -> Incident:
     data = event.data
+    incident = _at_work(incident, event, data.get("statement", ""))
     before = incident.steps.get(data["step"])
     seen = before.looks if before else ()
     return _step(
@@ -583,7 +591,7 @@ def _step_reopened(incident: Incident, event: Event) -> Incident:
 def _step_finished(incident: Incident, event: Event) -> Incident:
     data = event.data
     incident = _step(
-        incident,
+        _at_work(incident, event, ""),
         event,
         outcome=Outcome(data["outcome"]),
         finished_at=event.at,
@@ -608,6 +616,7 @@ def _planned(incident: Incident, event: Event) -> Incident:
 
 def _step_will_retry(incident: Incident, event: Event) -> Incident:
     before = incident.steps.get(event.data["step"])
+    incident = _at_work(incident, event, event.data.get("reason", ""))
     again = {"retry_at": decode(datetime, event.data["at"]), "retried": before.retried + 1 if before else 1}
     return _step(incident, event, **again, reason=event.data.get("reason", ""))
 

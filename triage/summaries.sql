@@ -6,7 +6,15 @@ SELECT
     received.at,
     (SELECT max(at) FROM events WHERE incident = incidents.id),
     coalesce(json_extract(state.data, '$.state'), 'open'),
-    coalesce(json_extract(state.data, '$.reason'), ''),
+    CASE
+        WHEN coalesce(json_extract(state.data, '$.state'), 'open') <> 'open' OR latest.kind IS NULL
+            THEN coalesce(json_extract(state.data, '$.reason'), '')
+        WHEN latest.kind = 'state_changed' THEN coalesce(json_extract(latest.data, '$.reason'), '')
+        WHEN latest.kind = 'step_finished' THEN ''
+        WHEN coalesce(json_extract(latest.data, '$.statement'), json_extract(latest.data, '$.reason'), '') = '' THEN ''
+        ELSE json_extract(latest.data, '$.step') || ': '
+            || coalesce(json_extract(latest.data, '$.statement'), json_extract(latest.data, '$.reason'))
+    END,
     json_extract(diagnosed.data, '$.diagnosis.causes[0].kind'),
     json_extract(diagnosed.data, '$.diagnosis.causes[0].subject'),
     json_extract(diagnosed.data, '$.diagnosis.causes[0].probability'),
@@ -18,6 +26,10 @@ FROM incidents
 JOIN events AS received ON received.incident = incidents.id AND received.seq = 1
 LEFT JOIN events AS state ON state.incident = incidents.id AND state.seq = (
     SELECT max(seq) FROM events WHERE incident = incidents.id AND kind = 'state_changed'
+)
+LEFT JOIN events AS latest ON latest.incident = incidents.id AND latest.seq = (
+    SELECT max(seq) FROM events WHERE incident = incidents.id
+        AND kind IN ('state_changed', 'step_progressed', 'step_will_retry', 'step_finished')
 )
 LEFT JOIN events AS diagnosed ON diagnosed.incident = incidents.id AND diagnosed.seq = (
     SELECT max(seq) FROM events WHERE incident = incidents.id AND kind = 'diagnosed'

@@ -138,6 +138,34 @@ def test_a_share_that_is_no_percentage_does_not_fit_the_schema(made: Made, perce
         made.router.current(MODEL)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"sklearn": {"storageUri": "s3://x"}}, "exactly one of model and sklearn may be specified"),
+        ({"minReplicas": 3, "maxReplicas": 2}, "minReplicas is above maxReplicas"),
+        ({"maxReplicas": -1}, "maxReplicas"),
+    ],
+)
+def test_what_kserve_would_refuse_at_its_door_is_refused_before_the_commit(
+    made: Made, change: dict[str, Any], says: str
+) -> None:
+    manifest = yaml.safe_load(made.path.read_text())
+    manifest["spec"]["predictor"] |= change
+    made.path.write_text(yaml.safe_dump(manifest))
+    made.commit()
+    before = made.commits()
+    with pytest.raises(Refused, match=says):
+        made.router.apply(MODEL, CANARY, "m-1/canary")
+    assert made.commits() == before
+
+
+def test_a_service_whose_name_begins_with_a_digit_is_no_name_for_kserve(tmp_path: Path) -> None:
+    router, cluster = kserved(tmp_path, status=False, service="2shops")
+    cluster.stop()
+    with pytest.raises(Refused, match=r"metadata\.name"):
+        router.apply(MODEL, Rollout("1"), "first")
+
+
 def test_a_manifest_of_another_service_is_refused(made: Made) -> None:
     made.path.write_text(made.path.read_text().replace("name: shop\n", "name: other\n"))
     made.commit()

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.trial.canary import CanaryStep, Limits, Move, ServiceLevel, decide, judge_step
+from triage.trial.canary import CanaryStep, Limits, Move, decide, judge_step
 from triage.trial.guardrail import Guardrail, Look, Tally
+from triage.trial.serving import ServiceLevel
 from triage.trial.verdict import TrialVerdict
 
 P, F, I, N, E = (  # noqa: E741

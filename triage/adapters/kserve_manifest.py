@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from triage.errors import Refused, SourceUnavailable
 from triage.ports import Rollout, Serving
 
 _KEY, _ROLLOUT, _HALTED = "triage/key", "triage/rollout", "triage/halted"
 _NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_SERVICE = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+"""KServe wants a letter first, other than Kubernetes."""
+_FRAMEWORKS = frozenset(
+    ["huggingface", "lightgbm", "onnx", "paddle", "pmml", "pytorch", "sklearn", "tensorflow", "triton", "xgboost"]
+)
 
 
 class _Part(BaseModel):
@@ -38,20 +43,33 @@ class _Predictor(_Part):
     minReplicas: int | None = Field(None, ge=0)
     maxReplicas: int | None = Field(None, ge=0)
 
+    @model_validator(mode="after")
+    def _as_its_webhook_asks(self) -> "_Predictor":
+        """What the schema of the fields lets through, and KServe's admission refuses."""
+        others = sorted(_FRAMEWORKS & set(self.model_extra or ()))
+        if others:
+            raise ValueError(f"exactly one of model and {', '.join(others)} may be specified")
+        if self.maxReplicas and (1 if self.minReplicas is None else self.minReplicas) > self.maxReplicas:
+            raise ValueError("minReplicas is above maxReplicas")
+        return self
+
 
 class _Spec(_Part):
     predictor: _Predictor
 
 
 class _Metadata(_Part):
-    name: str = Field(pattern=_NAME, max_length=63)
+    name: str = Field(pattern=_SERVICE, max_length=63)
     namespace: str = Field(pattern=_NAME, max_length=63)
     annotations: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
 
 
 class InferenceService(BaseModel):
-    """The part of the v1beta1 schema that a rollout depends on."""
+    """The part of the v1beta1 schema that a rollout depends on, and what KServe's admission asks of it besides.
+
+    Fields and types are those of the `InferenceService` in KServe 0.21.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -9,6 +9,9 @@ from triage.catalog.direction import Direction
 from triage.catalog.fields import Duration, Name, Part, PositiveDuration, PromQL
 from triage.document import Wrong
 
+_SHADOW_LOOKS = 48
+_LEAST_PAUSE = timedelta(minutes=1)
+
 
 def _for_one_version(query: str) -> str:
     if "$version" not in query and "$role" not in query:
@@ -64,6 +67,24 @@ class LabelGuardrail(Part):
     """Whether the next stage waits for it."""
 
 
+class BurnGuardrail(Part):
+    """Service levels of errors and latency that a release may not break, unless they were broken before it began."""
+
+    factor: float = Field(14.4, gt=0)
+    """A share of requests ends it once its error budget burns so many times as fast as its target allows, over both
+    windows; another figure (a quantile) once its median is beyond its target over both."""
+    short: PositiveDuration = timedelta(minutes=5)
+    """Shows that it still goes on."""
+    long: PositiveDuration = timedelta(hours=1)
+    """Shows that it matters."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "BurnGuardrail":
+        if self.short >= self.long:
+            raise Wrong("has a short window that is no shorter than its long one", "let short be below long")
+        return self
+
+
 class ShadowPolicy(Part):
     """The challenger is asked what the champion is asked; its answers are logged with its version, and thrown away."""
 
@@ -77,6 +98,16 @@ class ShadowPolicy(Part):
     """After that it is judged on what there is."""
     failure_margin: float = Field(0.01, gt=0, le=1)
     """Largest acceptable rise of the share of requests without an answer."""
+
+    @property
+    def looks(self) -> int:
+        """How often it is looked at, at most: error rates are shared by that many looks."""
+        return _SHADOW_LOOKS
+
+    @property
+    def pause(self) -> timedelta:
+        """Distance of two looks."""
+        return max(_LEAST_PAUSE, self.longest / _SHADOW_LOOKS)
 
 
 class RecoveryPolicy(Part):
@@ -115,6 +146,7 @@ class ReleasePolicy(Part):
     """Of each stage as a whole, however often one looks."""
     guardrails: tuple[Guardrail, ...] = ()
     labels: LabelGuardrail | None = LabelGuardrail()
+    burn: BurnGuardrail | None = BurnGuardrail()
     shadow: ShadowPolicy = ShadowPolicy()
     answer_changes_outcome: bool = False
     """Whether people react to the answer (a price, a ranking), so that only its own users show a version's effect."""

@@ -1,13 +1,15 @@
 """From a diagnosis to the safe next steps, and the reasons against the others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from triage.codec import digest
 from triage.incident import Action, Alternative, Cause, CauseKind, Diagnosis, Effect, Evidence, Plan
 
 RETRAINED = (CauseKind.FEATURE_DRIFT, CauseKind.LABEL_SHIFT, CauseKind.CONCEPT_DRIFT)
 """Causes for which a challenger is trained."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 LEAST_CONFIDENCE = 0.5
 """Below this probability of the first cause the plan is to look further, not to change anything."""
 
@@ -21,11 +23,13 @@ def plan(
     previous: str = "",
     too_early: str = "",
     routine: bool = False,
+    stops: Mapping[str, str] = NOTHING,
 ) -> Plan:
     """What to do about ``diagnosis``: actions in order, and why not the others.
 
     ``champion`` names the version that serves now, ``previous`` the one that did before it; ``too_early`` says why the
     newest rows are not fit to train on yet. With ``routine`` a model that has not got worse is retrained all the same.
+    ``stops`` says by step what would end it, where the catalogue decides that.
     """
     cause = diagnosis.causes[0] if diagnosis.causes else None
     drafted = _draft(diagnosis, model, champion)
@@ -35,7 +39,8 @@ def plan(
         drafted = _not_yet(cause, model, too_early)
     if cause is not None and cause.kind is CauseKind.BAD_DEPLOY and "rollback" in {one.step for one in drafted.actions}:
         drafted = _to_version(drafted, model, previous)
-    return bound(replace(drafted, champion=champion), evidence)
+    actions = tuple(replace(one, stops_if=stops.get(one.step) or one.stops_if) for one in drafted.actions)
+    return bound(replace(drafted, actions=actions, champion=champion), evidence)
 
 
 def bound(drafted: Plan, evidence: Sequence[Evidence]) -> Plan:
@@ -104,7 +109,6 @@ def _retrain(cause: Cause, model: str, champion: str) -> Plan:
                 blast_radius="none: its answers are thrown away",
                 risk="load on the model servers",
                 undo="stop mirroring",
-                stops_if="the champion's latency or errors rise",
                 reaches_users=False,
             ),
             Action(
@@ -117,7 +121,6 @@ def _retrain(cause: Cause, model: str, champion: str) -> Plan:
                 blast_radius="a tenth of the traffic at first",
                 risk="a segment that the comparison did not cover",
                 undo=f"route everything back to version {champion}",
-                stops_if="the lower limit of harm is above zero, or a service level burns",
             ),
         ),
         (

@@ -1,14 +1,15 @@
 """How fast a service level burns its error budget, where its query gives a share of events."""
 
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from triage.catalog import Direction, LevelKind, ServiceLevel
 from triage.errors import TriageError
-from triage.health.burn import WORKBOOK_PAIRS, BurnVerdict, assess, bad_events
+from triage.health.burn import WORKBOOK_PAIRS, BurnVerdict, WindowPair, assess, bad_events
 from triage.health.series import step_seconds
-from triage.incident import Source
+from triage.incident import Source, Window
 from triage.ports import Series
 from triage.reading import metrics
 from triage.step import Context
@@ -32,28 +33,54 @@ def burn(ctx: Context, level: ServiceLevel) -> tuple[BurnVerdict, tuple[Source, 
     points that the source has are left out. Raises Unmeasurable, SourceUnavailable.
     """
     step = min(level.step or ctx.model.kpi.step, _STEP)
-    share, source = metrics.one_series(ctx, level.query, step, _REACH)
+    sources: list[Source] = []
+
+    def read(query: str) -> Series:
+        series, source = metrics.one_series(ctx, query, step, _REACH)
+        sources.append(source)
+        return series
+
+    found = _assessed(ctx, level, read, ctx.incident.window.end, WORKBOOK_PAIRS)
+    return found, tuple(sources)
+
+
+def burn_at(ctx: Context, level: ServiceLevel, at: datetime, pair: WindowPair) -> BurnVerdict:
+    """The burn of ``level`` over the windows of ``pair`` that end ``at``, as the source has it now.
+
+    Raises Unmeasurable, SourceUnavailable.
+    """
+    window = Window(at - timedelta(seconds=pair.long_seconds), at + _STEP)
+
+    def read(query: str) -> Series:
+        return metrics.only(ctx.ports.metrics.range(query, window, _STEP.total_seconds()), query)
+
+    return _assessed(ctx, level, read, at, (pair,))
+
+
+def _assessed(
+    ctx: Context, level: ServiceLevel, read: Callable[[str], Series], at: datetime, pairs: Sequence[WindowPair]
+) -> BurnVerdict:
+    share = read(level.query)
     whole = _SHARES[level.unit]
     better = level.direction is Direction.HIGHER_IS_BETTER
     bad = (1 - share.values / whole) if better else share.values / whole
     objective = level.target / whole if better else 1 - level.target / whole
-    traffic, sources = _traffic(ctx, step, (source,))
+    traffic = _traffic(ctx, read)
     if traffic is None:
         traffic = Series({}, share.times, np.where(np.isnan(share.values), np.nan, 1.0))
     own = step_seconds(share)
-    pairs = [pair for pair in WORKBOOK_PAIRS if not own > pair.short_seconds] or [WORKBOOK_PAIRS[-1]]
-    at = ctx.incident.window.end.timestamp()
-    wrong = bad_events(Series(share.labels, share.times, bad), traffic)
-    return assess(wrong, traffic, objective, at, pairs=pairs), sources
+    served = [pair for pair in pairs if not own > pair.short_seconds] or [pairs[-1]]
+    return assess(
+        bad_events(Series(share.labels, share.times, bad), traffic), traffic, objective, at.timestamp(), pairs=served
+    )
 
 
-def _traffic(ctx: Context, step: timedelta, sources: tuple[Source, ...]) -> tuple[Series | None, tuple[Source, ...]]:
+def _traffic(ctx: Context, read: Callable[[str], Series]) -> Series | None:
     level = metrics.throughput(ctx)
     if level is None:
-        return None, sources
+        return None
     try:
-        series, source = metrics.one_series(ctx, level.query, step, _REACH)
+        return read(level.query)
     except TriageError as error:
         ctx.progress(f"the error budget is not weighed by traffic: {error.message}")
-        return None, sources
-    return series, (*sources, source)
+        return None

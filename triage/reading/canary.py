@@ -1,7 +1,7 @@
 """What one interval of a canary showed: requests and events by version, from Prometheus and from labels."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from triage.errors import EmptyWindow, TriageError, Unmeasurable
 from triage.incident import Window
 from triage.reading.analysis import model_loss
 from triage.reading.labels import join_labels
-from triage.reading.release import Versions, policy
+from triage.reading.release import Versions, first_due, policy
 from triage.step import Context
 from triage.trial import guardrail as trial
 from triage.trial.guardrail import GuardrailKind, Look, Tally
@@ -92,13 +92,30 @@ def _counted(ctx: Context, rule: Guardrail, versions: Versions, at: datetime) ->
 def count(ctx: Context, query: str, role: str, version: str, at: datetime) -> float | None:
     """The value of a guardrail's ``query`` for one version at the end of an interval, or None where there is none."""
     interval = policy(ctx).interval
+    known = _counts(ctx, query, role, version, Window(at, at + interval))[:1]
+    return float(known[0]) if known.size and np.isfinite(known[0]) else None
+
+
+def count_each(ctx: Context, query: str, role: str, version: str, start: datetime, end: datetime) -> float | None:
+    """The sum of a guardrail's ``query`` over the whole intervals of ``[start, end]``, or None where none is known."""
+    interval = policy(ctx).interval
+    first = first_due(start, interval) + interval
+    if first > end:
+        return None
+    counted = _counts(ctx, query, role, version, Window(first, end + timedelta(seconds=1)))
+    known = counted[np.isfinite(counted)]
+    return float(known.sum()) if known.size else None
+
+
+def _counts(ctx: Context, query: str, role: str, version: str, window: Window) -> np.ndarray:
+    """The values of a guardrail's ``query`` at the ends of the intervals of ``window``."""
+    interval = policy(ctx).interval
     for name, value in (("$version", version), ("$role", role), ("$interval", format_duration(interval))):
         query = query.replace(name, value)
-    series = ctx.ports.metrics.range(query, Window(at, at + interval), interval.total_seconds()).series
+    series = ctx.ports.metrics.range(query, window, interval.total_seconds()).series
     if len(series) > 1:
         raise Unmeasurable(f"{len(series)} series where one was expected: {query}", hint="add them up with sum(…)")
-    known = [float(value) for one in series for value in one.values[:1] if np.isfinite(value)]
-    return known[0] if known else None
+    return series[0].values if series else np.array([])
 
 
 def _labelled(ctx: Context, versions: Versions, stage_since: datetime, at: datetime) -> Look | None:

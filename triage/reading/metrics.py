@@ -8,7 +8,7 @@ from triage.catalog import LevelKind, ServiceLevel
 from triage.errors import SourceUnavailable, Unmeasurable
 from triage.health.series import step_seconds
 from triage.incident import Source, Window
-from triage.ports import Series
+from triage.ports import RangeResult, Series
 from triage.step import Context, unmeasured
 
 HISTORY = timedelta(days=28)
@@ -27,18 +27,23 @@ def one_series(
         end = ctx.incident.window.end + (_MOMENT if closed else timedelta())
         window = Window(ctx.incident.window.start - history, end)
         result = ctx.ports.metrics.range(query, window, step.total_seconds())
-        if not result.series:
-            unmeasured(
-                f"the query returned nothing: {query}", hint="check the query in triage.yaml: 'triage doctor' runs it"
-            )
-        if len(result.series) > 1:
-            unmeasured(
-                f"the query returned {len(result.series)} series where one was expected: {query}",
-                hint="aggregate it in triage.yaml, for example with sum(...) or max(...)",
-            )
-        return result.series[0], result.source
+        return only(result, query), result.source
 
     return ctx.scope.once(("series", query, step, history, closed), read)
+
+
+def only(result: RangeResult, query: str) -> Series:
+    """The series of ``result``; unmeasured unless there is exactly one."""
+    if not result.series:
+        unmeasured(
+            f"the query returned nothing: {query}", hint="check the query in triage.yaml: 'triage doctor' runs it"
+        )
+    if len(result.series) > 1:
+        unmeasured(
+            f"the query returned {len(result.series)} series where one was expected: {query}",
+            hint="aggregate it in triage.yaml, for example with sum(...) or max(...)",
+        )
+    return result.series[0]
 
 
 def kpi(ctx: Context) -> tuple[Series, Source]:

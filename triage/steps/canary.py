@@ -16,6 +16,7 @@ from triage.incident import CauseKind, Effect, Evidence, Measure, Release, Relea
 from triage.ports import Rollout
 from triage.reading.canary import guardrails, kept, look_at, restored
 from triage.reading.release import Versions, bounded, first_due, newest, planned, policy
+from triage.reading.serving import service_levels
 from triage.routing import send
 from triage.step import LEFT_FOR_A_PERSON, Context, Findings, UnderWay
 from triage.trial.canary import CanaryStep, Decision, Limits, Move, decide, judge_step
@@ -146,10 +147,16 @@ def _judged(
         stage_started_at=since,
         now=at,
         weight=policy(ctx).stages[stage],
+        service_levels=service_levels(ctx, _begun(ctx), at),
         requests=_requests(ctx, looks),
         confidence=policy(ctx).confidence,
     )
     return step, now
+
+
+def _begun(ctx: Context) -> datetime:
+    """When this canary was begun: what served users then is what it is compared with."""
+    return ctx.record.started_at or ctx.incident.received_at
 
 
 def _requests(ctx: Context, looks: dict[str, list[Look]]) -> tuple[float, float] | None:

@@ -7,6 +7,7 @@ from triage.errors import Refused, TriageError
 from triage.incident import CauseKind, Diagnosis, Effect
 from triage.reading import windows
 from triage.reading.challenger import judge_readiness
+from triage.reading.serving import canary_stops, shadow_stops
 from triage.step import Context, Findings, unmeasured
 
 about = None
@@ -40,6 +41,7 @@ def run(ctx: Context) -> Findings:
             previous=_previous(ctx, diagnosis, champion),
             too_early=_too_early(ctx, diagnosis),
             routine=ctx.params.routine,
+            stops={"shadow": shadow_stops(ctx.model), "canary": canary_stops(ctx.model)},
         )
     )
 

@@ -4,12 +4,13 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from triage.catalog import Direction, KServeRouting, ReleasePolicy
+from triage.catalog import KServeRouting, ReleasePolicy
 from triage.diagnosis.plan import bound
 from triage.errors import TriageError
 from triage.incident import Action, Alternative, Effect, Plan
 from triage.reading.canary import count
 from triage.reading.release import Versions, compared, first_due, newest, policy
+from triage.reading.serving import canary_stops
 from triage.step import Context, Findings
 from triage.trial.ramp import Choice, RampPlan, Strategy, Traffic, Watched, choose_strategy, plan_ramp
 
@@ -119,10 +120,6 @@ def _canary(
     sizes = "; ".join(f"{one.name}: {one.requests:,} requests, {one.reason}" for one in partial)
     compared_to = newest(ctx.incident, "compare_challenger")
     gain = next((item.statement for item in ctx.incident.evidence if compared_to and item.step == compared_to.id), "")
-    guards = ", ".join(
-        f"{one.name} {'falls' if one.direction is Direction.HIGHER_IS_BETTER else 'rises'} by {one.margin:.2%}"
-        for one in how.guardrails
-    )
     return Action(
         "canary",
         f"Canary at {', then '.join(f'{stage:.0%}' for stage in how.stages)}",
@@ -135,7 +132,7 @@ def _canary(
         expected_gain=gain,
         risk=f"harm to those who get it, before it shows; {lasts}",
         undo=f"'triage rollback {ctx.incident.id}', or by itself: everything back to version {versions.champion}",
-        stops_if=f"harm is shown at any look, or can't be ruled out in {how.horizon} looks: {guards or 'labels'}",
+        stops_if=canary_stops(ctx.model),
     )
 
 

@@ -1,7 +1,7 @@
 """Let the challenger answer a copy of the traffic that nobody sees, and judge the paired rows."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,20 @@ from triage.errors import TriageError
 from triage.incident import CauseKind, Effect, Evidence, Measure, Release, ReleaseStage, Source, Verdict, Window
 from triage.ports import Rollout
 from triage.reading.release import Versions, bounded, compared, policy
+from triage.reading.serving import watched
 from triage.reading.shadow import paired
 from triage.routing import send
 from triage.step import LEFT_FOR_A_PERSON, Context, Findings, UnderWay
 from triage.trial import comparison
 from triage.trial.comparison import Margins
 from triage.trial.footprint import FootprintMargins
+from triage.trial.guardrail import GuardrailResult
 from triage.trial.metrics import LOG_LOSS, RMSE
 from triage.trial.shadow import ShadowLimits, ShadowReport, ShadowRows, judge_shadow
 from triage.trial.verdict import TrialVerdict
 
 about = CauseKind.UNKNOWN
 effect = Effect.CHANGE
-LEAST_PAUSE = timedelta(minutes=1)
 ERROR_RATE = 0.05
 """Of all looks together: each spends half of what is left."""
 _VERDICTS = {TrialVerdict.PASS.value: Verdict.SUPPORTS, TrialVerdict.FAIL.value: Verdict.REFUTES}
@@ -85,11 +86,14 @@ def _mirror(ctx: Context, versions: Versions) -> UnderWay:
     assert ctx.incident.release is not None  # written down before
     state = {"phase": "watch", "since": encode(now)}
     said = f"version {versions.challenger} is asked as well, since {now:%H:%M}"
-    return UnderWay(state, now + _pause(ctx), said, release=replace(ctx.incident.release, reached=True))
+    return UnderWay(state, now + policy(ctx).shadow.pause, said, release=replace(ctx.incident.release, reached=True))
 
 
 def _watch(ctx: Context, versions: Versions) -> UnderWay:
-    """One look. Judged are the first rows that suffice, twice as many, and what there is after the longest wait."""
+    """One look: first at what serves users, which ends the copying where it suffers; then at the rows that came.
+
+    Judged are the first rows that suffice, twice as many, and what there is after the longest wait.
+    """
     limits, now = policy(ctx).shadow, ctx.ports.clock.now()
     since = decode(datetime, ctx.record.progress["since"])
     if ctx.stopped():
@@ -97,7 +101,14 @@ def _watch(ctx: Context, versions: Versions) -> UnderWay:
     over = now - since >= limits.longest
     judged_before = sum(1 for look in ctx.record.looks if look["judged"])
     wanted = limits.min_rows * 2**judged_before
-    look: dict[str, Any] = {"at": encode(now), "judged": False, "rows": 0}
+    serving = watched(ctx, versions, since, now - policy(ctx).lag)
+    look: dict[str, Any] = {"at": encode(now), "judged": False, "rows": 0, "serving": [_told(one) for one in serving]}
+    suffers = [one.statement for one in serving if one.verdict is TrialVerdict.FAIL]
+    if suffers:
+        said = f"what serves users suffers: {'; '.join(suffers)}"
+        look |= {"verdict": TrialVerdict.FAIL.value, "statement": said}
+        return _stopping(ctx, TrialVerdict.FAIL.value, look, said)
+    unseen = [one for one in serving if one.verdict in (TrialVerdict.ERROR, TrialVerdict.NO_DATA)]
     # What was asked before the copying began, and what is not logged yet, has no second answer, and no fault.
     lag = min(policy(ctx).lag, (now - since) / 4)
     try:
@@ -112,6 +123,10 @@ def _watch(ctx: Context, versions: Versions) -> UnderWay:
         told = "" if labelled is None else f", {labelled:,} of them labelled"
         said = f"{count:,} paired rows{told}; {wanted:,} are waited for"
         return _again(ctx, now, said, look | {"verdict": TrialVerdict.NO_DATA.value, "statement": said})
+    if unseen:
+        verdict, said = unseen[0].verdict.value, f"what serves users can't be watched: {unseen[0].statement}"
+        look |= {"verdict": verdict, "statement": said}
+        return _stopping(ctx, verdict, look, said) if over else _again(ctx, now, said, look)
     report = _judged(ctx, rows, confidence=1 - ERROR_RATE / 2 ** (judged_before + 1))
     said = f"{report.verdict.value.replace('_', ' ')}: {'; '.join(report.reasons)}"
     look |= {"judged": True, "verdict": report.verdict.value, "statement": said}
@@ -122,7 +137,16 @@ def _watch(ctx: Context, versions: Versions) -> UnderWay:
 
 
 def _again(ctx: Context, now: datetime, said: str, look: dict[str, Any]) -> UnderWay:
-    return UnderWay(ctx.record.progress, now + _pause(ctx), said, look=look)
+    return UnderWay(ctx.record.progress, now + policy(ctx).shadow.pause, said, look=look)
+
+
+def _told(one: GuardrailResult) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "verdict": one.verdict.value,
+        "statement": one.statement,
+        "harm": bounded(encode(one.harm)),
+    }
 
 
 def _judged(ctx: Context, rows: ShadowRows, confidence: float) -> ShadowReport:
@@ -149,10 +173,6 @@ def _judged(ctx: Context, rows: ShadowRows, confidence: float) -> ShadowReport:
         task=comparison.Task.BINARY if classes else comparison.Task.REGRESSION,
         confidence=confidence,
     )
-
-
-def _pause(ctx: Context) -> timedelta:
-    return max(LEAST_PAUSE, policy(ctx).shadow.longest / 48)
 
 
 def _stopping(ctx: Context, verdict: str, look: dict[str, Any] | None = None, said: str = "") -> UnderWay:

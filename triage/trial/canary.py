@@ -6,22 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from triage.trial.guardrail import Guardrail, GuardrailResult, Look, judge_guardrail, judge_split
+from triage.trial.serving import ServiceLevel, judge_level
 from triage.trial.verdict import TrialVerdict, combine
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceLevel:
-    """How fast the error budget burns, over a short and a long window; None where it could not be measured.
-
-    It burns when both rates reach ``factor``: the long window shows that it matters, the short one that it still goes
-    on.
-    """
-
-    name: str
-    short_burn_rate: float | None
-    long_burn_rate: float | None
-    factor: float = 14.4
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +44,7 @@ def judge_step(
         )
         for guardrail in guardrails
     ]
-    results += [_judge_level(level) for level in service_levels]
+    results += [judge_level(level) for level in service_levels]
     if requests is not None and 0 < weight < 1:
         results.append(judge_split(*requests, weight=weight))
     due = [result for result in results if result.due_at is None]
@@ -71,20 +57,6 @@ def judge_step(
         verdict = TrialVerdict.INCONCLUSIVE
     decisive = [result.statement for result in results if result.verdict is verdict or result.due_at is not None]
     return CanaryStep(now, weight, verdict, tuple(results), tuple(decisive) or ("no guardrail is declared",))
-
-
-def _judge_level(level: ServiceLevel) -> GuardrailResult:
-    if level.error:
-        return GuardrailResult(level.name, TrialVerdict.ERROR, f"{level.name}: {level.error}")
-    if level.short_burn_rate is None or level.long_burn_rate is None:
-        return GuardrailResult(level.name, TrialVerdict.NO_DATA, f"{level.name}: its burn rate could not be measured")
-    burning = min(level.short_burn_rate, level.long_burn_rate) >= level.factor
-    rates = f"burns at {level.short_burn_rate:.3g} (short) and {level.long_burn_rate:.3g} (long) times the budget"
-    return GuardrailResult(
-        level.name,
-        TrialVerdict.FAIL if burning else TrialVerdict.PASS,
-        f"{level.name}: {rates}, limit {level.factor:g}",
-    )
 
 
 class Move(StrEnum):

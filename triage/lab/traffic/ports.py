@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,16 @@ import pyarrow as pa
 
 from triage.adapters.memory import MemoryDataset, MemoryRouter, MemoryWindows
 from triage.adapters.prometheus_grid import Grid
-from triage.catalog import Catalog, Model
+from triage.catalog import Catalog, LevelKind, Model, ServiceLevel
 from triage.catalog.fields import format_duration
 from triage.errors import EmptyWindow
 from triage.incident import Source, Window
 from triage.lab.traffic.simulation import Simulation
 from triage.ports import DatasetInfo, Metrics, RangeResult, Rollout, Scan, Windows
+
+_WEEK = timedelta(days=7)
+_LOOKBACK = timedelta(minutes=5)
+"""How long Prometheus holds the last sample of a series."""
 
 
 class SimulatedRouter(MemoryRouter):
@@ -29,7 +34,10 @@ class SimulatedRouter(MemoryRouter):
 
 
 class SimulatedMetrics:
-    """The KPI and the guardrails go on after the recording; any other query is the recording's to answer."""
+    """The KPI, the guardrails and the service levels go on after the recording; any other query is the recording's.
+
+    Errors are those that the simulation counts, any other service level is as it was a week before.
+    """
 
     def __init__(
         self, recorded: Metrics, simulation: Simulation, model: Model, start: float, kpi_delay_seconds: float = 0.0
@@ -41,6 +49,9 @@ class SimulatedMetrics:
         self._simulation.advance()
         if query == self._model.kpi.query:
             return self._kpi(query, window, step_seconds)
+        level = next((one for one in self._model.service_levels if one.query == query), None)
+        if level is not None and window.end.timestamp() > self._start:
+            return self._level(level, window, step_seconds)
         counted = self._counted(query)
         if counted is None:
             return self._recorded.range(query, window, step_seconds)
@@ -66,6 +77,29 @@ class SimulatedMetrics:
         after = zip(times.tolist(), share.tolist(), strict=True)
         grid.take({}, [point for point in after if np.isfinite(point[1]) and point[0] % step_seconds == 0])
         return grid.result(query, window, before.warnings)
+
+    def _level(self, level: ServiceLevel, window: Window, step_seconds: float) -> RangeResult:
+        asked = Window(window.start - _LOOKBACK, window.end)
+        before = self._recorded.range(level.query, asked, step_seconds)
+        grid = _grid(window, step_seconds)
+        known = [point for one in before.series for point in _points(one.times, one.values) if point[0] <= self._start]
+        if level.kind is LevelKind.ERRORS:
+            counters = self._simulation.counters
+            times = np.array(counters.times)
+            total, failed = (_increase(times, _all(one), 300.0) for one in (counters.requests, counters.errors))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                after = _points(times, np.where(total > 0, failed / total, np.nan))
+        else:
+            past = self._recorded.range(level.query, Window(asked.start - _WEEK, asked.end - _WEEK), step_seconds)
+            after = [
+                (at + _WEEK.total_seconds(), value)
+                for one in past.series
+                for at, value in _points(one.times, one.values)
+            ]
+        last = min(window.end, self._simulation.now).timestamp()
+        known += [point for point in after if self._start < point[0] <= last]
+        grid.take({}, _held(known, step_seconds, last))
+        return grid.result(level.query, window, before.warnings)
 
     def _counted(self, query: str) -> tuple[Mapping[str, list[float]], str, float] | None:
         """Which counter of which version a guardrail's query asks for, and over how many seconds."""
@@ -96,6 +130,22 @@ class SimulatedMetrics:
         increase = _increase(times, np.array(counter[version]), seconds)
         grid.take({"version": version}, list(zip(times.tolist(), increase.tolist(), strict=True)))
         return grid.result(query, window, ())
+
+
+def _points(times: np.ndarray, values: np.ndarray) -> list[tuple[float, float]]:
+    return [point for point in zip(times.tolist(), values.tolist(), strict=True) if np.isfinite(point[1])]
+
+
+def _held(points: list[tuple[float, float]], step_seconds: float, until: float) -> list[tuple[float, float]]:
+    """Each value until the next one comes, or its time is over, at every step in between."""
+    held = []
+    for place, (at, value) in enumerate(points):
+        end = min(points[place + 1][0] if place + 1 < len(points) else until + 1, at + _LOOKBACK.total_seconds())
+        moment = -(-at // step_seconds) * step_seconds
+        while moment < end:
+            held.append((moment, value))
+            moment += step_seconds
+    return held
 
 
 def _grid(window: Window, step_seconds: float) -> Grid:

@@ -12,6 +12,7 @@ from triage.ports import Clock, Rollout
 
 Predict = Callable[[pd.DataFrame], np.ndarray]
 RATE_ROWS = 3_000
+_REMEMBERED = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,24 @@ class Simulation:
 
     def advance(self) -> None:
         """Make the traffic of every whole step that is over."""
+        if not self.counters.times:
+            self._remember(self._rollout().champion)
         now = self._clock.now().timestamp()
         while self._reached + self.pace.step_seconds <= now:
             self._step(self._reached, self._rollout())
             self._reached += self.pace.step_seconds
+
+    def _remember(self, champion: str) -> None:
+        """What the counters of ``champion`` showed in the day before; its conversions are the recording's to tell."""
+        counted = [self.counters.requests, self.counters.errors, self.counters.conversions]
+        for begin in np.arange(self._reached - _REMEMBERED, self._reached, self.pace.step_seconds):
+            length = self.pace.step_seconds
+            requests = self.pace.requests_per_hour * length / 3600 * self.pace.profile(begin + length / 2)
+            new = (requests, requests * self.pace.failing.get(champion, self.pace.usually), 0.0)
+            self.counters.times.append(begin + length)
+            for series, more in zip(counted, new, strict=True):
+                values = series.setdefault(champion, [])
+                values.append((values[-1] if values else 0.0) + more)
 
     def _step(self, begin: float, rollout: Rollout) -> None:
         length = self.pace.step_seconds
