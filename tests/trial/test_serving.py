@@ -35,9 +35,9 @@ def test_a_level_that_is_no_share_of_requests_is_told_in_its_own_measure() -> No
 def test_a_rise_is_shown_ruled_out_undecided_or_not_measured(
     before: Tally | None, now: Tally | None, verdict: TrialVerdict
 ) -> None:
-    assert judge_rise("errors", before, now, margin=0.01, confidence=0.999).verdict is verdict
+    assert judge_rise("errors", before, now, margin=0.01, confidence=0.999, min_requests=30).verdict is verdict
 
 
 def test_counts_that_are_no_whole_numbers_and_more_events_than_requests_are_taken_as_they_can_be() -> None:
-    found = judge_rise("slow", Tally(99.6, 0.3), Tally(1.1, 1.4), margin=0.01, confidence=0.95)
+    found = judge_rise("slow", Tally(99.6, 0.3), Tally(1.1, 1.4), margin=0.01, confidence=0.95, min_requests=30)
     assert found.verdict is TrialVerdict.INCONCLUSIVE

@@ -113,7 +113,11 @@ def watched(ctx: Context, versions: Versions, since: datetime, at: datetime) -> 
         except TriageError as error:
             found.append(GuardrailResult(rule.name, TrialVerdict.ERROR, f"{rule.name}: {error.message}"))
             continue
-        found.append(judge_rise(rule.name, before, now, margin=rule.margin, confidence=confidence))
+        found.append(
+            judge_rise(
+                rule.name, before, now, margin=rule.margin, confidence=confidence, min_requests=rule.min_requests
+            )
+        )
     return (*found, *(judge_level(level) for level in service_levels(ctx, since, at)))
 
 

@@ -46,12 +46,13 @@ def judge_level(level: ServiceLevel) -> GuardrailResult:
 
 
 def judge_rise(
-    name: str, before: Tally | None, now: Tally | None, *, margin: float, confidence: float
+    name: str, before: Tally | None, now: Tally | None, *, margin: float, confidence: float, min_requests: int
 ) -> GuardrailResult:
     """Did the share of events rise by more than ``margin`` since ``before``? Newcombe's interval of the difference, for
     one look: who looks often gives a ``confidence`` that is worth all of them.
 
-    Fails once a rise beyond the margin is shown; passes once it is ruled out. Counts are rounded to whole numbers.
+    Fails once a rise beyond the margin is shown on ``min_requests`` of each span; passes once it is ruled out. Counts
+    are rounded to whole numbers.
     """
     from statsmodels.stats.proportion import confint_proportions_2indep
 
@@ -67,7 +68,8 @@ def judge_rise(
     shares = [events / n for events, n in counts]
     rise = Interval(shares[0] - shares[1], float(low), float(high), confidence)
     verdict = TrialVerdict.INCONCLUSIVE
-    if rise.low > margin:
+    enough = min(n for _, n in counts) >= min_requests
+    if rise.low > margin and enough:
         verdict = TrialVerdict.FAIL
     elif rise.high <= margin:
         verdict = TrialVerdict.PASS
