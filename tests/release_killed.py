@@ -1,9 +1,11 @@
-"""The whole story of a release, killed at every event of its journal: MLflow on SQLite, and Envoy, are real.
+"""The whole story of an incident by the shipped playbook, killed at every event of its journal.
 
-``python -m tests.release_killed FOLDER`` prints one JSON document. Traffic, metrics and time are made up, and kept in
-files, so that a process that is killed and the one that resumes see one world.
+MLflow on SQLite, the training job (a process of its own) and Envoy are real. Traffic, metrics and time are made up, and
+kept in files, so that a process that is killed and the one that resumes see one world. ``python -m
+tests.release_killed FOLDER`` prints one JSON document.
 """
 
+import importlib
 import json
 import os
 import pickle
@@ -11,28 +13,35 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
+import pyarrow.parquet as pq
 
 from tests.killed import FatalJournal, in_a_fork
-from tests.light_world import ALERT_AT
-from tests.release_world import Offers, Predict, World, believed, truth
+from tests.light_world import ALERT, ALERT_AT, CATALOG
+from tests.release_world import RELEASE, Offers, World, believed
 from tests.routed import Envoyed, envoyed
+from triage import step
 from triage.adapters.envoy import EnvoyRouter
 from triage.adapters.memory import MemoryPredictor
 from triage.adapters.mlflow_registry import MlflowRegistry
+from triage.adapters.trainer_command import CommandTrainer
 from triage.catalog import RegistryAddress
 from triage.desk import Desk
 from triage.incident import State
 from triage.lab.traffic.simulation import Pace, Simulation
-from triage.ports import ModelVersion, Rollout, TrainingJob, TrainingState
+from triage.ports import ModelVersion, Predictor, Rollout, TrainingJob
 
 NAME, MODEL = "shop-1", "shop"
-PREDICTS: dict[str, Predict] = {"1": believed, "2": truth}
+ROOT = Path(__file__).parent.parent
+TRAINING = "[python, -m, triage.lab.worlds.train, --trees, '40', --rare, '2']"
+HEAVY = ("mlflow.pyfunc", "mlflow.sklearn", "skops.io", "sklearn.ensemble", "scipy.stats", "statsmodels.api")
 
 
 class KeptClock:
@@ -69,10 +78,16 @@ class KeptSimulation(Simulation):
 
 
 class Registry(MlflowRegistry):
-    """MLflow itself, except that a version's scores are those of a function: loading models would take minutes."""
+    """MLflow itself, except that the champion's scores are those of a function, for nobody ever trained it."""
 
-    def predictor(self, version: ModelVersion) -> MemoryPredictor:  # type: ignore[override]
-        return MemoryPredictor(version, PREDICTS[version.version])
+    def trained(self) -> int:
+        """Runs of the experiment: the champion's, and one for each training that ever got so far."""
+        uri = mlflow.get_tracking_uri()
+        client = mlflow.MlflowClient(uri, uri)
+        return len(client.search_runs([one.experiment_id for one in client.search_experiments()]))
+
+    def predictor(self, version: ModelVersion) -> Predictor:  # type: ignore[override]
+        return MemoryPredictor(version, believed) if version.version == "1" else super().predictor(version)
 
 
 class Router(EnvoyRouter):
@@ -90,30 +105,16 @@ class Router(EnvoyRouter):
                 file.write(f"{rollout.champion} {rollout.challenger} {rollout.weight:g} {rollout.shadow:g}\n")
 
 
-class Trainer:
-    """Registers version 2 in MLflow, once for each job, as any training job would."""
+class Trainer(CommandTrainer):
+    """Jobs as they are; while there is a ``trap``, the first one to be started outlives who started it."""
 
-    def __init__(self, folder: Path, uri: str) -> None:
-        self._folder, self._uri = folder, uri
+    trap: Path | None = None
 
     def start(self, job: TrainingJob) -> None:
-        self._folder.mkdir(exist_ok=True)
-        client = mlflow.MlflowClient(self._uri, self._uri)
-        first = client.get_model_version(MODEL, "1")
-        run = client.create_run(client.get_run(first.run_id).info.experiment_id)
-        client.create_model_version(
-            MODEL, first.source, run_id=run.info.run_id, tags=dict(job.document["tags"]), await_creation_for=0
-        )
-        self._file(job.key).touch()
-
-    def state(self, key: str) -> TrainingState | None:
-        return TrainingState(running=False, exit_code=0) if self._file(key).exists() else None
-
-    def cancel(self, key: str) -> None:
-        return
-
-    def _file(self, key: str) -> Path:
-        return self._folder / key.replace("/", "-")
+        super().start(job)
+        if self.trap is not None and self.trap.exists():
+            self.trap.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def template(folder: Path) -> Path:
@@ -151,8 +152,11 @@ class Story:
     def begin(self) -> None:
         self.home.mkdir(parents=True)
         shutil.copy(self._database, self.home / "mlflow.db")
+        for name, rows in self.world.tables.items():
+            (self.home / name).mkdir()
+            pq.write_table(rows, self.home / name / "rows.parquet")
         self.wire()
-        self.world.opened(self.home)
+        self.desk().receive(replace(ALERT, requested_by="bob"), self.world.catalog(self.home))
 
     def wire(self) -> None:
         """Let the world's ports be those of this run."""
@@ -162,13 +166,14 @@ class Story:
         router = Router(MODEL, self.envoy.routing)
         world.clock, world.router = clock, router  # type: ignore[assignment]
         world.registry = Registry(RegistryAddress(uri=uri))  # type: ignore[assignment]
-        world.trainer = Trainer(home / "jobs", uri)
+        trainer = Trainer(home / "jobs", {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"})
+        trainer.trap, world.trainer = home / "trap", trainer
         simulation = KeptSimulation(
             Offers(),
             Pace(240, world.requests_per_hour, 1800, failing={"2": self._failing} if self._failing else {}),
             clock,
             lambda: router.current(MODEL),
-            PREDICTS.__getitem__,
+            cache(lambda number: world.registry.predictor(world.registry.version(MODEL, number)).predict),
             _rng(),
             ALERT_AT,
             first_key=10**7,
@@ -192,9 +197,15 @@ class Story:
     def desk(self) -> Desk:
         return self.world.desk(self.home)
 
-    def lasting(self) -> list[str]:
-        """The kinds of the events so far, but for those that say that a step began: each attempt writes one."""
-        return [event.kind for event in self.desk().events(NAME) if event.kind != "step_started"]
+    def lasting(self) -> list[tuple[str, str]]:
+        """Kind and step of the events so far, but for those that say that a step began: each attempt writes one."""
+        events = self.desk().events(NAME)
+        return [(event.kind, event.data.get("step", "")) for event in events if event.kind != "step_started"]
+
+    def last_step(self) -> str:
+        """The step that the newest event is of."""
+        events = self.desk().events(NAME)
+        return next((str(event.data["step"]) for event in reversed(events) if "step" in event.data), "the beginning")
 
     def settle(self) -> bool:
         """Approve what waits for it; False where nothing does."""
@@ -203,6 +214,12 @@ class Story:
             self.desk().approve(NAME, incident.plan.digest, "ann")
             return True
         return False
+
+    def reach_the_release(self) -> None:
+        """Up to the gate of the canary, and through it."""
+        for _ in range(2):
+            if self.advance() or not self.settle():
+                raise SystemExit("the story did not come as far as its release")
 
     def finish(self) -> None:
         while True:
@@ -224,7 +241,8 @@ class Story:
             registry_says = {
                 "versions": [[one.version, sorted(one.aliases), sorted(one.tags or ())] for one in versions],
                 "moves": [[move.previous, move.version] for move in registry.moves(MODEL)],
-                "training": len(list((self.home / "jobs").iterdir())),
+                "jobs": len(list((self.home / "jobs").iterdir())),
+                "runs": registry.trained(),  # type: ignore[attr-defined]
             }
             path.write_text(
                 json.dumps(
@@ -238,7 +256,7 @@ class Story:
                         "registry": registry_says,
                         "serving": [[one.role, one.version] for one in self.world.router.serving(MODEL)],
                         "changes": self.world.router.changes.read_text().splitlines(),  # type: ignore[attr-defined]
-                        "events": self.lasting(),
+                        "events": [kind for kind, _ in self.lasting()],
                         "chain": desk.verify(NAME).length == len(desk.events(NAME)),
                     }
                 )
@@ -257,14 +275,18 @@ def _rng() -> Any:
 
 
 def everywhere(story: Story) -> dict[str, int]:
-    """Kill before an append and resume, kill after it and resume, and so on to the end; counts by event.
+    """Kill before an append and resume, kill after it and resume, and so on to the end; counts by step.
 
-    A resumed process first writes again that a step began; so the kill moves on by one append until one stays.
+    A resumed process first writes again that a step began; so the kill moves on by one append until one stays. One more
+    kill hits while the training job runs, where that is to come.
     """
+    if not (story.home / "jobs").exists():
+        (story.home / "trap").touch()
     killed: dict[str, int] = {}
     place, before = 1, True
     while True:
         length = len(story.lasting())
+        caught = (story.home / "trap").exists()
         status = story.advance(place, before=before)
         if status == 0:
             if not story.settle():
@@ -274,7 +296,10 @@ def everywhere(story: Story) -> dict[str, int]:
         if status != signal.SIGKILL:
             raise SystemExit(f"after {sum(killed.values())} kills a run ended with {status}")
         kept = story.lasting()
-        name = f"{'before' if before else 'after'} {kept[-1] if not before else 'the next'}"
+        if caught and not (story.home / "trap").exists():
+            killed["amid the training"] = 1
+            continue
+        name = story.last_step()
         killed[name] = killed.get(name, 0) + 1
         if not before:
             place = 1 if len(kept) > length else place + 1
@@ -282,7 +307,11 @@ def everywhere(story: Story) -> dict[str, int]:
 
 
 def stories(folder: Path) -> Iterator[Callable[[str, float], Story]]:
-    database, world = template(folder), World()
+    for name in (*HEAVY, *(f"triage.steps.{name}" for name in step.names())):
+        importlib.import_module(name)  # here, so that the forks find everything imported
+    text = CATALOG + RELEASE.replace("[train]", TRAINING).replace("deadline: 24h", "deadline: 24h, required_share: 0.3")
+    database = template(folder)
+    world = World(text=text)
     opened: list[Envoyed] = []
 
     def make(name: str, failing: float) -> Story:
@@ -307,6 +336,8 @@ def main(folder: Path) -> None:
             whole.finish()
             result[name] = {"whole": whole.told()}
             chain = make(f"{name}-killed", failing)
+            if failing:  # up to its release both are one story
+                chain.reach_the_release()
             result[name] |= {"kills": everywhere(chain), "killed": chain.told()}
         print(json.dumps(result))
 

@@ -84,9 +84,12 @@ class SimulatedMetrics:
         grid = _grid(window, step_seconds)
         known = [point for one in before.series for point in _points(one.times, one.values) if point[0] <= self._start]
         if level.kind is LevelKind.ERRORS:
-            counters = self._simulation.counters
-            times = np.array(counters.times)
-            total, failed = (_increase(times, _all(one), 300.0) for one in (counters.requests, counters.errors))
+            counters, length = self._simulation.counters, _LOOKBACK.total_seconds()
+            times = np.arange(self._start + length, counters.times[-1] + 1, length) if counters.times else np.array([])
+            total, failed = (
+                np.diff(np.interp([self._start, *times], counters.times, _all(one))) if times.size else times
+                for one in (counters.requests, counters.errors)
+            )
             with np.errstate(invalid="ignore", divide="ignore"):
                 after = _points(times, np.where(total > 0, failed / total, np.nan))
         else:
