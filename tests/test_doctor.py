@@ -17,7 +17,7 @@ from triage.adapters.memory import (
 )
 from triage.catalog import Catalog
 from triage.doctor import Check, run_checks
-from triage.errors import SourceUnavailable
+from triage.errors import Refused, SourceUnavailable
 from triage.ports import ModelVersion, Rollout, Series
 from triage.starter import init_text
 from triage.step import Ports
@@ -147,3 +147,27 @@ def test_a_source_that_never_answers_or_breaks_takes_no_other_check_with_it() ->
     assert "no answer within 0.5 s" in found["registry"].detail
     assert (found["my_model: champion"].status, found["my_model: champion"].hint) == ("failed", "wait")
     assert found["my_model: labels"].status == "ok"
+
+
+class Store:
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def check(self) -> str:
+        if self._error is not None:
+            raise self._error
+        return "rules go to /rules; http://prometheus:9090 reloads them"
+
+
+def test_where_rules_go_is_looked_at_where_the_catalogue_says_so() -> None:
+    text = init_text() + "\nprevention: {folder: rules}\n"
+    asked = Catalog.parse(text, "triage.yaml", Path("/somewhere"))
+    for store, status, said in (
+        (Store(), "ok", "reloads them"),
+        (Store(Refused("/rules can't be written to", hint="give triage's user the right to")), "failed", "written to"),
+        (Store(SourceUnavailable("Prometheus can't be asked to reload")), "failed", "can't be asked"),
+    ):
+        found = run_checks(asked, replace(ports(), rules=store))  # type: ignore[arg-type]
+        (check,) = (one for one in found if one.what == "prevention")
+        assert (check.status, said in check.detail) == (status, True)
+    assert "prevention" not in {one.what for one in run_checks(catalog(), ports())}

@@ -94,7 +94,16 @@ def _all(catalog: Catalog, ports: Ports) -> Iterator[tuple[str, Callable[[], Fin
             yield f"{name}: router", look.router
         for alert, playbook in model.playbooks.items():
             yield f"{name}: playbook for {alert}", partial(_playbook, playbook, catalog.folder)
+    if catalog.prevention is not None:
+        yield "prevention", partial(_prevention, ports)
     yield from _serving(catalog, ports)
+
+
+def _prevention(ports: Ports) -> Finding:
+    """Whether rules could be written, and Prometheus be asked to read them; nothing of it is done."""
+    if ports.rules is None:
+        return "skipped", "nothing here can write rules", ""
+    return "ok", ports.rules.check(), ""
 
 
 def _serving(catalog: Catalog, ports: Ports) -> Iterator[tuple[str, Callable[[], Finding]]]:

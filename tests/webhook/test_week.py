@@ -101,6 +101,7 @@ def test_a_week_of_alerts_opens_exactly_the_right_incidents(tmp_path: Path) -> N
     here.later(30)
 
     opened = [here.desk.incident(one.id) for one in here.desk.incidents()]
+    print(f"{here.inbox.count_received():,} deliveries, {len(ill)} times ill: {len(opened)} incidents")
     assert sorted((one.model, one.alert.starts_at) for one in opened) == sorted((one.model, one.start) for one in ill)
     assert here.inbox.count_received() == DELIVERIES
     assert here.inbox.count_waiting() == 0
