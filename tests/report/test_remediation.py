@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from triage.incident import Approval, Event, Incident, Moment, Note, Section, Se
 from triage.report import json_schema, render_html, render_json, render_markdown, render_pdf
 from triage.report.lessons import action_items, detection, lessons
 from triage.report.remediation import remediation
-from triage.report.timeline import milestones
+from triage.report.timeline import milestones, timeline
 
 LATER = sample.NOW + timedelta(hours=1)
 ROWS = Source("dataset", "impressions", "2026-11", "xxh3:ab", sample.WINDOW, 61_234)
@@ -123,6 +124,54 @@ def test_the_pipeline_and_the_lineage_name_what_was_read_and_made() -> None:
     challenger = found.lineage[-1]
     assert (challenger.role, challenger.version) == ("challenger", "3")
     assert any("61,234 rows" in detail for detail in challenger.details)
+
+
+def segments(count: int, failing: str = "") -> dict[str, Any]:
+    """The comparison in ``count`` more segments that pass, and one that does not."""
+    scope = REPORT["windows"][0]["scopes"][1]  # type: ignore[index]
+    more = [{**scope, "segment": f"place=P{number}"} for number in range(count)]
+    metric = {**_metric("log_loss", 0.3, 0.5, 0.1), "verdict": "fail"}
+    more += [{**scope, "segment": failing, "metrics": [metric]}] if failing else []
+    told = [f"incident window, {one['segment']}: told of it" for one in more]
+    return {"verdict": "fail", "reasons": told, "windows": [{"scopes": [*REPORT["windows"][0]["scopes"], *more]}]}  # type: ignore[index]
+
+
+def test_of_many_segments_a_page_shows_those_that_did_not_pass_and_the_largest_of_the_others() -> None:
+    """All of them are in the JSON document."""
+    _, told = carried_out()
+    changed = []
+    for event in told:
+        outputs = event.data.get("outputs") or {}
+        if event.kind == "step_finished" and "report" in outputs:
+            data = {**event.data, "outputs": {**outputs, "report": segments(20, "place=BAD")}}
+            event = replace(event, data=data)
+        changed.append(event)
+    found = fold(changed)
+    assert found is not None
+    made = remediation(found, changed)
+    assert len(made.compared) == 2 + 1 + 20 + 1
+    shown = [one.where for one in made.shown]
+    assert "incident: place=BAD" in shown
+    assert len(shown) == 2 + 5 + 1
+    assert "incident window, place=BAD: told of it" in made.said
+    assert made.said[-1] == "16 further segments are within their margins"
+    assert "place=P17" not in render_markdown(found, changed)
+    assert "place=P17" in render_json(found, changed)
+
+
+def test_a_decision_names_what_was_decided_on() -> None:
+    folded, told = carried_out()
+    assert folded.plan is not None
+    plan = Event("recommender-1", len(told), LATER, "planned", {"plan": encode(folded.plan)})
+    (decision, *_) = remediation(folded, [*told, plan]).decisions
+    digest = next(one.data["approval"]["plan_digest"] for one in told if one.kind == "approved")
+    assert (folded.plan.summary in decision.about) == (digest == folded.plan.digest)
+
+
+def test_the_timeline_says_which_step_and_who_serves() -> None:
+    lines = [entry.what for entry in timeline(*carried_out())]
+    assert "Release, asked for: canary: version 3 beside version 2, 10% of the traffic" in " ".join(lines)
+    assert not any(line in ("Release changed", "Step progressed") for line in lines)
 
 
 def test_every_page_tells_of_it() -> None:

@@ -11,7 +11,7 @@ from triage.incident import Event, Incident
 
 def render_markdown(incident: Incident, events: Sequence[Event]) -> str:
     """GitHub-flavoured Markdown; text from data is escaped. ``incident`` is the fold of ``events``."""
-    from triage.report.contents import build
+    from triage.report.build import build
     from triage.report.pages import markdown
 
     return markdown(build(incident, events))
@@ -19,7 +19,7 @@ def render_markdown(incident: Incident, events: Sequence[Event]) -> str:
 
 def render_html(incident: Incident, events: Sequence[Event]) -> str:
     """One self-contained HTML page with its plots; opens without a network, holds no script."""
-    from triage.report.contents import build
+    from triage.report.build import build
     from triage.report.pages import html
 
     return html(build(incident, events))
@@ -28,14 +28,14 @@ def render_html(incident: Incident, events: Sequence[Event]) -> str:
 def render_json(incident: Incident, events: Sequence[Event]) -> str:
     """The JSON document of `json_schema`."""
     from triage.report.as_json import as_document, dump
-    from triage.report.contents import build
+    from triage.report.build import build
 
     return dump(as_document(build(incident, events)))
 
 
 def render_pdf(incident: Incident, events: Sequence[Event]) -> bytes:
     """The report as PDF, without its plots. Raises NotFound where the extra ``pdf`` is not installed."""
-    from triage.report.contents import build
+    from triage.report.build import build
     from triage.report.pdf import pdf
 
     return pdf(build(incident, events))

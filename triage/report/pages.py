@@ -37,7 +37,7 @@ def escape_markdown(text: str) -> Markup:
     text = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)
     text = re.sub(r"://", r":\\/\\/", text)
     text = re.sub(r"(?i)(www)\.", r"\1\\.", text).replace("@", "\\@")
-    return Markup(re.sub(r"^(\s*)([-+=]|\d+(?=[.)]))", _block_start, text))
+    return Markup(re.sub(r"^(\s*)([-+=]|\d+(?=[.)](?:\s|$)))", _block_start, text))
 
 
 def code_span(text: str) -> Markup:

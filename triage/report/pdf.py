@@ -1,4 +1,4 @@
-"""The report as PDF: the same words and tables as the page, without its plots, for those who file paper.
+"""The report as PDF: the same words, tables and plots as the page, for those who file paper.
 
 Drawn with fpdf2 (extra ``pdf``) in DejaVu, which comes with matplotlib. Its date is the incident's, so that the same
 journal gives the same bytes.
@@ -11,10 +11,15 @@ from typing import Any
 from triage import numbers
 from triage.errors import NotFound
 from triage.plain import visible
+from triage.report import charts
+from triage.report.charts import Figure, Figures
 from triage.report.contents import Report
+from triage.report.pdf_drawing import place
 
 _MARGIN_MM = 18
 _SIZE = 9
+_WITH_HEADING_MM = 35
+"""Room that a heading wants under it on its page."""
 _GREY = (95, 95, 90)
 
 
@@ -37,7 +42,7 @@ def pdf(report: Report) -> bytes:
     page.add_font("DejaVu", "B", fonts / "DejaVuSans-Bold.ttf")
     page.add_font("Mono", "", fonts / "DejaVuSansMono.ttf")
     page.add_page()
-    _write(_Sheet(page), report)
+    _write(_Sheet(page), report, charts.figures(report))
     return bytes(page.output())
 
 
@@ -57,6 +62,8 @@ class _Sheet:
         self._page = page
 
     def heading(self, text: str, size: int = 13) -> None:
+        if self._page.will_page_break(_WITH_HEADING_MM):
+            self._page.add_page()
         self._page.ln(3)
         self._text(text, size, style="B")
         self._page.ln(1)
@@ -86,13 +93,21 @@ class _Sheet:
         page = self._page
         page.set_font("DejaVu", size=_SIZE - 1)
         with page.table(
-            col_widths=tuple(widths), first_row_as_headings=headed, borders_layout="HORIZONTAL_LINES", line_height=4.2
+            col_widths=tuple(widths),
+            first_row_as_headings=headed,
+            borders_layout="HORIZONTAL_LINES",
+            line_height=4.2,
+            text_align="LEFT",
         ) as table:
             for row in [heads, *rows] if headed else rows:
                 line = table.row()
                 for cell in row:
                     line.cell("\n".join(map(visible, str(cell).split("\n"))) or " ")
         page.ln(2)
+
+    def figure(self, figure: Figure | None) -> None:
+        if figure is not None:
+            place(self._page, figure)
 
     def _text(self, text: str, size: int, *, style: str = "", soft: bool = False) -> None:
         page = self._page
@@ -102,7 +117,7 @@ class _Sheet:
         page.set_text_color(0, 0, 0)
 
 
-def _write(sheet: _Sheet, report: Report) -> None:
+def _write(sheet: _Sheet, report: Report, figures: Figures) -> None:
     """The sections, in the order of the page."""
     sheet.heading(f"{report.incident.id}: {report.summary}", 15)
     _written(sheet, report, "summary")
@@ -116,6 +131,7 @@ def _write(sheet: _Sheet, report: Report) -> None:
     )
     sheet.heading("Impact")
     sheet.paragraph(report.impact.sentence if report.impact else "The change of the KPI is not known.")
+    sheet.figure(figures.kpi)
     _written(sheet, report, "impact")
     sheet.heading("Causal ladder")
     sheet.table(
@@ -132,6 +148,7 @@ def _write(sheet: _Sheet, report: Report) -> None:
         ],
         (5, 3, 4, 12),
     )
+    sheet.figure(figures.shares)
     sheet.heading("Ruled out")
     sheet.items([f"{item.name}: {item.reason}" for item in report.ruled_out], "○")
     sheet.heading("Not measured")
@@ -154,7 +171,7 @@ def _write(sheet: _Sheet, report: Report) -> None:
     sheet.heading("Action items")
     _written(sheet, report, "action_items")
     sheet.items(report.action_items, "□")
-    _evidence(sheet, report)
+    _evidence(sheet, report, figures)
     _times(sheet, report)
 
 
@@ -164,8 +181,8 @@ def _plan(sheet: _Sheet, report: Report) -> None:
         sheet.paragraph("There is no plan yet.")
         return
     sheet.paragraph(report.plan.summary)
-    for place, item in enumerate(report.plan.actions, 1):
-        sheet.paragraph(f"{place}. {item.action.title}: {item.action.why}")
+    for rank, item in enumerate(report.plan.actions, 1):
+        sheet.paragraph(f"{rank}. {item.action.title}: {item.action.why}")
         sheet.pairs(item.details)
     sheet.paragraph(f"Plan {report.plan.digest}: {report.plan.approval}.", soft=True)
 
@@ -182,11 +199,12 @@ def _remediation(sheet: _Sheet, report: Report) -> None:
     )
     if done.compared:
         sheet.paragraph(f"Champion and challenger: {done.verdict}")
+        sheet.items(done.said)
         sheet.table(
             ("Where", "Rows", "Metric", "Champion", "Challenger", "Difference", "Verdict"),
             [
                 (one.where, str(one.rows), one.metric, one.champion, one.challenger, one.difference, one.verdict)
-                for one in done.compared
+                for one in done.shown
             ],
             (5, 2, 3, 3, 3, 5, 3),
         )
@@ -202,7 +220,7 @@ def _remediation(sheet: _Sheet, report: Report) -> None:
     sheet.pairs([(f"{one.role}, version {one.version}", "\n".join(one.details)) for one in done.lineage])
 
 
-def _evidence(sheet: _Sheet, report: Report) -> None:
+def _evidence(sheet: _Sheet, report: Report, figures: Figures) -> None:
     sheet.heading("Evidence")
     sheet.table(
         ("", "Verdict", "About", "Found", "Query or data"),
@@ -218,6 +236,8 @@ def _evidence(sheet: _Sheet, report: Report) -> None:
         ],
         (1, 3, 3, 7, 9),
     )
+    for figure in figures.evidence.values():
+        sheet.figure(figure)
 
 
 def _times(sheet: _Sheet, report: Report) -> None:
@@ -233,7 +253,7 @@ def _times(sheet: _Sheet, report: Report) -> None:
             )
             for entry in report.timeline
         ],
-        (4, 10, 8, 1),
+        (4, 10, 8, 2),
     )
     sheet.pairs(
         [

@@ -9,9 +9,12 @@ from typing import Any
 from triage.approval import short_digest
 from triage.codec import decode
 from triage.incident import Event, Evidence, Incident, Source, StepRecord
-from triage.numbers import figure, interval, moment, number, whole_percent
+from triage.numbers import figure, interval, moment, whole_percent
+from triage.report.sources import source_line
 
 _DECISIONS = ("approved", "rejected", "withdrawal_asked")
+_MOST_SEGMENTS = 5
+"""Of each window, among those that passed: a page shows the largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One metric of champion and challenger, in one window or one segment of it. ``better`` is the verdict in words."""
+    """One metric of champion and challenger, in one window, or in one ``segment`` of it."""
 
     where: str
     rows: int
@@ -37,6 +40,7 @@ class Compared:
     difference: str
     verdict: str
     decides: bool
+    segment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,38 @@ class Remediation:
     def happened(self) -> bool:
         return bool(self.decisions or self.compared or self.releases or self.manifest)
 
+    @property
+    def shown(self) -> tuple[Compared, ...]:
+        """What of the comparison a page shows: whole windows in every metric; of segments what decides, where one did
+        not pass, and for the largest of those that did."""
+        hidden = set(self._passed_besides)
+        return tuple(one for one in self.compared if not one.segment or (one.decides and one.where not in hidden))
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The reasons of the verdict that go with `shown`, and how many segments it leaves out."""
+        hidden = self._passed_besides
+        left = tuple(f"{where.replace(': ', ' window, ', 1)}: " for where in hidden)
+        kept = tuple(reason for reason in self.reasons if not reason.startswith(left)) if left else self.reasons
+        return (*kept, f"{len(hidden)} further segments are within their margins") if hidden else kept
+
+    @property
+    def _passed_besides(self) -> tuple[str, ...]:
+        """The segments that passed and are not among the largest of their window, by where they are."""
+        passed: dict[str, list[str]] = {}
+        for one in self.compared:
+            if one.segment and one.decides and one.verdict == "pass":
+                passed.setdefault(one.where.partition(":")[0], []).append(one.where)
+        return tuple(where for found in passed.values() for where in found[_MOST_SEGMENTS:])
+
 
 def remediation(incident: Incident, events: Sequence[Event]) -> Remediation:
     """What was carried out for ``incident``, the fold of ``events``."""
+    plans = {
+        str(event.data["plan"]["digest"]): str(event.data["plan"]["summary"])
+        for event in events
+        if event.kind == "planned"
+    }
     comparison = _of(incident, "compare_challenger")
     outputs: Mapping[str, Any] = comparison.outputs if comparison else {}
     report: Mapping[str, Any] = outputs.get("report") or {}
@@ -111,7 +144,7 @@ def remediation(incident: Incident, events: Sequence[Event]) -> Remediation:
     watched = next((item for item in incident.evidence if item.id == "recovery"), None)
     said = str(recovery.get("verdict", "")).replace("_", " ")
     return Remediation(
-        decisions=tuple(_decision(event) for event in events if event.kind in _DECISIONS),
+        decisions=tuple(_decision(event, plans) for event in events if event.kind in _DECISIONS),
         verdict=str(outputs.get("verdict", "")).replace("_", " "),
         reasons=tuple(map(str, report.get("reasons", ()))),
         compared=tuple(
@@ -137,11 +170,13 @@ def _of(incident: Incident, uses: str) -> StepRecord | None:
     return next((step for step in incident.steps.values() if step.uses == uses and step.outputs), None)
 
 
-def _decision(event: Event) -> Decision:
+def _decision(event: Event, plans: Mapping[str, str]) -> Decision:
     key = {"approved": "approval", "rejected": "rejection", "withdrawal_asked": "withdrawal"}[event.kind]
     data = event.data[key]
     words = {"approved": "approved", "rejected": "rejected", "withdrawal_asked": "asked to roll back"}[event.kind]
-    plan = f"plan {short_digest(str(data['plan_digest']))}" if data.get("plan_digest") else ""
+    digest = str(data.get("plan_digest") or "")
+    plan = f"plan {short_digest(digest)}" if digest else ""
+    plan += f" ({plans[digest]})" if digest in plans else ""
     reason = str(data.get("reason", ""))
     until = f"good until {moment(decode(datetime, data['until']))}" if data.get("until") else ""
     about = "; ".join(part for part in (plan, reason, until) if part)
@@ -167,13 +202,14 @@ def _compared(scope: Mapping[str, Any]) -> list[Compared]:
                 " ".join(part for part in (figure(apart.get("value")), f"({spread})" if spread else "") if part),
                 verdict.replace("_", " "),
                 decides,
+                str(scope.get("segment") or ""),
             )
         )
     return found
 
 
-def _release(event: Event) -> ReleaseLine:
-    data = event.data["release"]
+def release_words(data: Mapping[str, Any]) -> str:
+    """Who answers what, as a ``release`` in the journal says."""
     stage, weight, shadow = str(data["stage"]), float(data.get("weight") or 0), float(data.get("shadow") or 0)
     share = (
         f"{whole_percent(weight)} of the traffic" if weight else f"copies of {whole_percent(shadow)}" if shadow else ""
@@ -184,19 +220,17 @@ def _release(event: Event) -> ReleaseLine:
     elif stage == "full":
         what = f"full: version {data['challenger']} serves everybody"
         share = ""
-    return ReleaseLine(
-        event.at,
-        f"{what}, {share}" if share else what,
-        bool(data.get("reached")),
-        str(data.get("reason", "")),
-        event.seq,
-    )
+    return f"{what}, {share}" if share else what
+
+
+def _release(event: Event) -> ReleaseLine:
+    data = event.data["release"]
+    return ReleaseLine(event.at, release_words(data), bool(data.get("reached")), str(data.get("reason", "")), event.seq)
 
 
 def _stage(stage: Mapping[str, Any]) -> Stage:
     details = [
-        _source(read["rows"]) + f"; columns {', '.join(map(str, read.get('columns', ())))}"
-        for read in stage.get("reads", ())
+        f"{_read(read)}; columns {', '.join(map(str, read.get('columns', ())))}" for read in stage.get("reads", ())
     ]
     for name in ("inputs", "command", "run", "champion", "by", "model", "version", "source"):
         value = stage.get(name)
@@ -216,7 +250,7 @@ def _lineage(incident: Incident, trained: StepRecord | None, manifest: Mapping[s
         audit = next((item for item in incident.evidence if item.id == "audit"), None)
         return (Ancestor(champion, "champion", (audit.statement,)),) if audit and champion else ()
     outputs = trained.outputs
-    reads = [_source(read["rows"]) for stage in manifest.get("stages", ()) for read in stage.get("reads", ())]
+    reads = [_read(read) for stage in manifest.get("stages", ()) for read in stage.get("reads", ())]
     made = [f"run {outputs['run_id']}"] if outputs.get("run_id") else []
     made += [f"trained on {read}" for read in reads]
     made += [f"for {manifest['incident']}, plan {short_digest(str(manifest['plan']))}"] if manifest.get("plan") else []
@@ -227,15 +261,9 @@ def _lineage(incident: Incident, trained: StepRecord | None, manifest: Mapping[s
     )
 
 
-def _source(rows: Mapping[str, Any]) -> str:
-    source = decode(Source, rows)
-    parts = (
-        f"{source.name}@{source.version}" if source.version else source.name,
-        str(source.window) if source.window else "",
-        f"{number(source.rows)} rows" if source.rows is not None else "",
-        source.digest,
-    )
-    return ", ".join(part for part in parts if part)
+def _read(stage: Mapping[str, Any]) -> str:
+    """What one stage of a pipeline read."""
+    return str(source_line(decode(Source, stage["rows"])))
 
 
 def _promise(item: Evidence) -> float | None:

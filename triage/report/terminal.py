@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from triage.incident import Event, Incident
 from triage.numbers import span
 from triage.plain import cells, visible, wrapped
-from triage.report.contents import Citation, Report, build
+from triage.report.build import build
+from triage.report.contents import Citation, Report
 from triage.report.ladder import Standing
 from triage.report.remedy import carried_out
 

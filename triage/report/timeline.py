@@ -10,6 +10,7 @@ from triage.codec import decode
 from triage.incident import ChangeEvent, Event, Evidence, Incident, Moment, Outcome, State, Verdict
 from triage.numbers import between, moment, span, with_interval
 from triage.plain import one_line
+from triage.report.remediation import release_words
 
 STATE_WORDS = {
     State.OPEN: "open",
@@ -224,6 +225,25 @@ def _will_retry(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple
     return f"Step {data['step']} will be tried again{_because(data)}", ()
 
 
+def _progressed(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"Step {data['step']}: {data.get('statement') or 'under way'}", ()
+
+
+def _released(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    release = data["release"]
+    said = "Release" if release.get("reached") else "Release, asked for"
+    return f"{said}: {release_words(release)}{_because(release)}", ()
+
+
+def _withdrawal(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    withdrawal = data["withdrawal"]
+    return f"{withdrawal['by']} asked to roll back{_because(withdrawal)}", ()
+
+
+def _reopened(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"Step {data['step']} is to be tried again from its beginning", ()
+
+
 def _skipped(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     return f"Step {data['step']} skipped{_because(data)}", ()
 
@@ -290,6 +310,10 @@ _TOLD = {
     "diagnosed": _diagnosed,
     "planned": _planned,
     "step_will_retry": _will_retry,
+    "step_progressed": _progressed,
+    "step_reopened": _reopened,
+    "release_changed": _released,
+    "withdrawal_asked": _withdrawal,
     "step_skipped": _skipped,
     "state_changed": _state_changed,
     "approved": _approved,

@@ -11,7 +11,7 @@ from triage.incident import Event, Incident, State
 from triage.numbers import signed_percent, whole_percent
 from triage.plain import one_line
 from triage.ports import Notice
-from triage.report.contents import cause_name
+from triage.report.build import cause_name
 
 _MOMENTS: dict[State, Moment] = {
     State.WAITING_FOR_APPROVAL: "needs_approval",

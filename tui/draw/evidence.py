@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from triage.incident import CauseKind, Verdict
-from triage.report.contents import Exhibit, unmeasured
+from triage.report.build import unmeasured
+from triage.report.contents import Exhibit
 from triage.report.ladder import VERDICT_GLYPHS, Rung
 from tui.draw.distribution import brief as distribution
 from tui.draw.incident import View

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from triage.incident import Event, Incident, State, StepRecord
-from triage.report.contents import Report, build
+from triage.report.build import build
+from triage.report.contents import Report
 from triage.report.timeline import STATE_WORDS
 from tui.draw.bars import sparkline
 from tui.draw.lines import Item, Line, Span, cut, folded, say, spread, width_of

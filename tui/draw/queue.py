@@ -9,7 +9,7 @@ from triage.codec import parse_time
 from triage.incident import CauseKind, Incident, State
 from triage.journal import Summary
 from triage.numbers import signed_percent, whole_percent
-from triage.report.contents import cause_name
+from triage.report.build import cause_name
 from triage.report.timeline import STATE_WORDS
 from tui.draw.bars import sparkline
 from tui.draw.lines import Item, Line, Span, blank, cut, fill, heading, say, spread, text

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from tests.report.sample import DIAGNOSIS, DROP, EVIDENCE, incident
 from triage.incident import Verdict
-from triage.report.contents import build
+from triage.report.build import build
 
 
 def report(**changes):
