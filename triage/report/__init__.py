@@ -34,7 +34,7 @@ def render_json(incident: Incident, events: Sequence[Event]) -> str:
 
 
 def render_pdf(incident: Incident, events: Sequence[Event]) -> bytes:
-    """The report as PDF, without its plots. Raises NotFound where the extra ``pdf`` is not installed."""
+    """The report as PDF. Raises NotFound where the extra ``pdf`` is not installed."""
     from triage.report.build import build
     from triage.report.pdf import pdf
 
