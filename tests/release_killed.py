@@ -309,7 +309,8 @@ def everywhere(story: Story) -> dict[str, int]:
 def stories(folder: Path) -> Iterator[Callable[[str, float], Story]]:
     for name in (*HEAVY, *(f"triage.steps.{name}" for name in step.names())):
         importlib.import_module(name)  # here, so that the forks find everything imported
-    text = CATALOG + RELEASE.replace("[train]", TRAINING).replace("deadline: 24h", "deadline: 24h, required_share: 0.3")
+    text = CATALOG + RELEASE.replace("[train]", TRAINING).replace("min_rows: 300", "min_rows: 100")
+    text = text.replace("deadline: 24h", "deadline: 24h, required_share: 0.3, min_points: 4")
     database = template(folder)
     world = World(text=text)
     opened: list[Envoyed] = []

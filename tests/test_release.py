@@ -16,7 +16,7 @@ from tests.release_world import COMPARED, FAR, RELEASE, Offers, World, believed,
 from triage.adapters.memory import MemoryClock
 from triage.desk import Desk
 from triage.engine import Run, context, perform
-from triage.errors import ConfigError, LeaseHeld, NotFound, Refused, SourceUnavailable
+from triage.errors import ConfigError, JournalError, LeaseHeld, NotFound, Refused, SourceUnavailable
 from triage.incident import Incident, Outcome, ReleaseStage, State, fold
 from triage.journal import Entry, Journal
 from triage.playbook import Playbook
@@ -641,6 +641,48 @@ def test_a_router_that_refuses_the_canary_stops_it_in_a_state_to_be_resumed(home
     world.router.broken.clear()
     assert desk.advance(name, again=True).state is State.CLOSED
     assert world.served() == ("2", "2")
+
+
+class Full:
+    """A journal whose disk is full from a moment on, as long as it is."""
+
+    def __init__(self, journal: Journal, when: Callable[[], bool]) -> None:
+        self._journal, self._when = journal, when
+
+    def append(self, *arguments: Any, **named: Any) -> Any:
+        if self._when():
+            raise JournalError("can't write the journal: database or disk is full")
+        return self._journal.append(*arguments, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+
+@pytest.mark.parametrize("stage", ["shadow", "canary"])
+def test_a_full_disk_leaves_nobody_with_a_challenger_that_nobody_watches(home: Path, stage: str) -> None:
+    world = World()
+    if stage == "shadow":
+        desk, name = world.opened(home)
+        waits = desk.advance(name)
+    else:
+        desk, name, waits = at_the_release(world, home)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    hurried = world.desk(home)
+    full = [True]
+
+    def under_way() -> bool:
+        release = desk.incident(name).release
+        return full[0] and release is not None and release.under_way and release.reached
+
+    hurried.journal = Full(hurried.journal, under_way)  # type: ignore[assignment]
+    with pytest.raises(JournalError, match="disk is full"):
+        hurried.advance(name)
+    assert [one.role for one in world.router.serving("shop")] == ["champion", "standby"]
+    assert world.served() == ("1", "1")
+    full[0] = False
+    done = world.desk(home).advance(name)
+    assert done.state in (State.CLOSED, State.NEEDS_PERSON, State.WAITING_FOR_APPROVAL)
+    desk.verify(name)
 
 
 def test_servers_that_serve_another_version_than_they_were_told_undo_the_promotion(home: Path) -> None:

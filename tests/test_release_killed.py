@@ -12,7 +12,7 @@ from triage.lab.binaries import find
 
 ROOT = Path(__file__).parent.parent
 
-pytestmark = [pytest.mark.xdist_group("release_killed"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.xdist_group("release_killed"), pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")

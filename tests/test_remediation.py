@@ -316,6 +316,46 @@ def test_a_job_that_does_not_keep_its_promise_is_found_out(
     assert done.steps["comparison"].outcome is not Outcome.DONE if "comparison" in done.steps else True
 
 
+def test_a_job_that_hangs_is_ended_said_and_tried_again_when_a_person_says_so(
+    desk: Desk, catalog: Catalog, tmp_path: Path
+) -> None:
+    text = CATALOG.replace("days: 5}", "days: 5, timeout: 2s}")
+    (tmp_path / "triage.yaml").write_text(text)
+    (tmp_path / "train.py").write_text("import time; time.sleep(600)")
+    name = opened(desk, Catalog.load(tmp_path / "triage.yaml"))
+    desk.advance(name)
+    desk.approve(name, digest(desk, name), "ann")
+    stopped = desk.advance(name)
+    assert stopped.state is State.NEEDS_PERSON
+    assert "took longer than 2 s" in stopped.state_reason
+    assert [one.version for one in versions(catalog) if "champion" in one.aliases] == ["1"]
+    again = desk.advance(name, again=True)
+    assert again.steps["retrain"].attempts == 2
+    assert "took longer than 2 s" in again.state_reason
+
+
+def test_a_comparison_without_a_labelled_row_in_its_window_passes_nobody(
+    desk: Desk, catalog: Catalog, tmp_path: Path
+) -> None:
+    """The labels of the hold-out are gone when the comparison begins, in another process than the training's."""
+    name = opened(desk, catalog)
+    desk.advance(name)
+    desk.approve(name, digest(desk, name), "ann")
+
+    def trained() -> bool:
+        record = desk.incident(name).steps.get("retrain")
+        return record is not None and record.outcome is not None
+
+    desk.advance(name, stop=trained)
+    labels = pd.read_parquet(tmp_path / "truth.parquet")
+    labels[labels.labelled_at < END - timedelta(days=4)].to_parquet(tmp_path / "truth.parquet")
+    done = desk.advance(name)
+    assert done.state is State.NEEDS_PERSON
+    assert done.steps["comparison"].outputs.get("verdict") != "pass"
+    assert "did not pass (no data)" in done.state_reason
+    assert [one.version for one in versions(catalog) if "champion" in one.aliases] == ["1"]
+
+
 def test_an_abort_ends_the_training_that_runs(desk: Desk, catalog: Catalog, tmp_path: Path) -> None:
     name = opened(desk, catalog)
     desk.advance(name)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from triage.errors import JournalError, NotFound, Refused, TriageError
+from triage.errors import JournalError, LeaseHeld, NotFound, Refused, TriageError
 from triage.journal import LEASE_LENGTH, Chain, Entry, Journal, Lease, Summary
 
 if TYPE_CHECKING:
@@ -209,7 +209,8 @@ class Desk:
 
         ``again``: steps that failed are tried once more first. ``patient``: go on waiting where an approval is missing.
         ``brief``: wait for nothing, not for a time either. ``stop`` is asked between two steps; once it says yes, the
-        rest is left for the next call. Raises LeaseHeld while another process does.
+        rest is left for the next call. Raises LeaseHeld while another process does, JournalError where nothing can be
+        written: then a challenger under way gets no more traffic.
         """
         from triage import engine
         from triage.incident import State
@@ -225,9 +226,22 @@ class Desk:
                 reopened = [Entry("step_reopened", {"step": step.id, "uses": step.uses}) for step in failed]
                 if reopened:
                     self.journal.append(incident, reopened, lease)
-            return self._work(
-                incident, lease, playbook, catalog, self._connect(catalog), progress, patient, brief, stop
-            )
+            ports = self._connect(catalog)
+            try:
+                return self._work(incident, lease, playbook, catalog, ports, progress, patient, brief, stop)
+            except JournalError as error:
+                if not isinstance(error, LeaseHeld):
+                    self._take_off(incident, catalog, ports, progress)
+                raise
+
+    def _take_off(self, incident: str, catalog: "Catalog", ports: "Ports", progress: Progress) -> None:
+        """Nothing can be written down any more, so nobody watches a challenger that is asked: the kill switch, which
+        needs no journal. What follows is for the next call, once there is room."""
+        with suppress(TriageError):
+            found = self.journal.read(incident)
+            if ports.router is not None and found.release is not None and found.release.under_way:
+                ports.router.halt(catalog.model(found.model).registered_model)
+                progress(f"nothing can be written down: version {found.release.champion} answers everything")
 
     def approve(
         self, incident: str, plan: str, by: str, *, account: str = "", ttl: "timedelta | None" = None
