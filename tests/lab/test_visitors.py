@@ -73,7 +73,7 @@ def test_under_the_worlds_champion_each_row_converts_as_in_the_log(visitors):
 def test_a_model_that_knows_the_new_region_converts_more_of_it_and_hardly_more_elsewhere(pools):
     usual, brought = pools
     gained = [chances(one, one.liking).mean() / one.liking.mean() for one in (usual, brought)]
-    assert gained[0] == pytest.approx(1.0, abs=0.05)
+    assert gained[0] == pytest.approx(1.0, abs=0.12)
     assert gained[1] > 1.3
 
 

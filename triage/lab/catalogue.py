@@ -105,7 +105,7 @@ def _release() -> dict[str, Any]:
         "labels": {"margin": 0.15, "min_rows": 300},
         "shadow": {"dataset": "shadow", "min_rows": 500, "longest": "3m"},
         "answer_changes_outcome": True,
-        "recovery": {"deadline": "10m", "settle": "150s", "min_points": 3},
+        "recovery": {"deadline": "25m", "settle": "150s", "min_points": 4, "required_share": 0.5},
     }
 
 

@@ -79,7 +79,7 @@ def up(
     owned: bool = False,
     webhook_url: str | None = None,
     webhook_bearer_file: Path | None = None,
-    requests_per_second: float = 4.0,
+    requests_per_second: float = 8.0,
     hours: float = 4.0,
     world_rows: int = 240_000,
     progress: Progress = lambda words: None,

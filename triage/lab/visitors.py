@@ -3,8 +3,8 @@
 **Latent demand.** Each visitor has a real preference: the chance ``liking`` with which the row converts in the world
 (`story_outcome.chance` of its true features, whatever reaches the model). The shop composes its page by the score, so
 a page fits a visitor the better, the nearer the score is to that preference. With ``error`` the distance of the two in
-log-odds, ``fit = 0.1 + 0.9 exp(-½ (max(0, error - 0.5) / 0.5)²)``: half a unit of log-odds goes unnoticed, about as far
-as the world's champion is off where it knows its way; a page that misses altogether still sells a tenth.
+log-odds, ``fit = 0.1 + 0.9 exp(-½ (max(0, error - 0.3) / 0.5)²)``: a small error goes unnoticed, such as the world's
+champion makes where it knows its way; a page that misses altogether still sells a tenth.
 
 What a visitor would buy from a page that fits is ``demand = liking / fit(the champion's score in the log)``, and a
 served score makes them buy with the chance ``demand * fit(score)``. So
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _DATED_COLUMNS = ("app_version", "outdoor_temperature_c")
 _LEAST_FIT = 0.1
-_UNNOTICED_LOG_ODDS = 0.5
+_UNNOTICED_LOG_ODDS = 0.3
 _TOLERATED_LOG_ODDS = 0.5
 _UNNOTICED_SECONDS = 0.25
 _PATIENCE_SECONDS = 1.0

@@ -1,7 +1,7 @@
 """The past of every signal: from Prometheus where it was exposed, else computed from the dataset, and said so."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from triage.catalog import ServiceLevel
 from triage.errors import TriageError
 from triage.health.burn import WORKBOOK_PAIRS
 from triage.incident import Window
+from triage.numbers import moment
 from triage.ports import Series
 from triage.prevention.backtest import LEAST_MEASURED, History
 from triage.prevention.burn import burning
@@ -44,27 +45,43 @@ def _past(ctx: Context, signal: Signal, past: Window, replayed: Callable[[], Rep
     try:
         if signal.kind is RuleKind.BURN:
             return _burn(ctx, signal, past)
-        found = _asked(ctx, signal, past)
+        found = _one(ctx, signal.query, past, signal.step_seconds)
     except TriageError as error:
         found = error.message
-    if not isinstance(found, str) or signal.kind not in WATCHED:
+    if signal.kind not in WATCHED:
         return found
+    known = 0.0 if isinstance(found, str) else float(np.isfinite(found.series.values).sum()) * found.step_seconds
+    if known >= LEAST_MEASURED * past.length.total_seconds():
+        return found
+    short = found if isinstance(found, str) else f"{signal.query} has a history of {known / 3600:.1f} h only"
     made = replayed()
     if isinstance(made, str):
-        return f"{found}; and it can't be computed from the log: {made}"
-    return made.history(signal)
+        return f"{short}; and it can't be computed from the log: {made}"
+    older = made.history(signal)
+    return older if isinstance(older, str) or isinstance(found, str) or not known else continued(older, found)
 
 
-def _asked(ctx: Context, signal: Signal, past: Window) -> History | str:
-    """What the metrics server knows of it, if that is enough to prove anything."""
-    found = _one(ctx, signal.query, past, signal.step_seconds)
-    if isinstance(found, str):
-        return found
-    series, source, step = found.series, found.source, found.step_seconds
-    known = float(np.isfinite(series.values).sum()) * step
-    if signal.kind in WATCHED and known < LEAST_MEASURED * past.length.total_seconds():
-        return f"{signal.query} has a history of {known / 3600:.1f} h only"
-    return History(series, source, step)
+def continued(older: History, newer: History) -> History:
+    """``older`` until ``newer`` begins, in steps of ``newer``; a figure holds until the next, and no longer."""
+    first = float(newer.series.times[np.isfinite(newer.series.values)][0])
+    times = np.arange(float(older.series.times[0]), first - newer.step_seconds / 2, newer.step_seconds)
+    place = np.searchsorted(older.series.times, times, side="right") - 1
+    fresh = times - older.series.times[place] < older.step_seconds
+    values = np.where(fresh, older.series.values[place], np.nan)
+    since = newer.series.times >= first
+    return History(
+        Series(
+            {}, np.concatenate([times, newer.series.times[since]]), np.concatenate([values, newer.series.values[since]])
+        ),
+        older.source,
+        newer.step_seconds,
+        replayed=True,
+        note="; ".join(
+            part
+            for part in (older.note, f"from {moment(datetime.fromtimestamp(first, UTC))} on as it was exposed")
+            if part
+        ),
+    )
 
 
 def _one(ctx: Context, query: str, past: Window, step_seconds: float) -> History | str:
