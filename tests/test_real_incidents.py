@@ -1,5 +1,6 @@
 """Incidents of real data, whose truth is known, through the whole playbook. The data is public, and not shipped."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests.real_world import RealWorld
 from triage.catalog import Task
-from triage.incident import CauseKind, Evidence, Incident, Window
+from triage.incident import CauseKind, Evidence, Incident, Verdict, Window
 from triage.lab.bench.tables import data_folder
 from triage.lab.worlds.flights_rows import FEATURES, flights_frame
 
@@ -22,6 +23,11 @@ BIKE = {
 LOAN = {
     "car_value": "loan", "loan_length": "loan", "size_of_downpayment": "loan", "salary_range": "customer",
     "debt_to_income_ratio": "customer", "repaid_loan_on_prev_car": "customer", "driver_tenure": "customer",
+}  # fmt: skip
+EMPLOYMENT = {
+    "AGEP": "person", "SEX": "person", "RAC1P": "person", "ANC": "person", "NATIVITY": "person", "CIT": "person",
+    "MAR": "household", "RELP": "household", "MIG": "household", "DIS": "health", "DEAR": "health", "DEYE": "health",
+    "DREM": "health", "SCHL": "career", "ESP": "career", "MIL": "career",
 }  # fmt: skip
 FLIGHTS = {name: source for source, names in FEATURES.items() for name in names.split() if name != "day_of_week"}
 SMALL_FLIGHTS = {name: source for name, source in FLIGHTS.items() if name not in ("route", "dest", "manufacturer")}
@@ -116,7 +122,46 @@ def test_the_car_loans_fell_for_the_value_of_the_cars(tmp_path: Path) -> None:
     )
     incident = world.diagnose(tmp_path)
     assert incident.diagnosis is not None
-    assert incident.diagnosis.causes[0].subject in ("car_value", "loan")
+    cause = incident.diagnosis.causes[0]
+    assert (cause.kind, cause.subject) == (CauseKind.FEATURE_DRIFT, "car_value")
+
+
+@cache
+def employment() -> pd.DataFrame:
+    rows = pd.read_parquet(Path(DATA or "") / "us_employment_ma/employment_ma.parquet")
+    coded = {name: "c" + rows[name].astype(str) for name in EMPLOYMENT if name != "AGEP"}
+    return rows.assign(label=rows["employed"].astype(float), **coded)
+
+
+def spread(rows: pd.DataFrame, start: datetime, days: int) -> pd.DataFrame:
+    """``rows`` in any order, spread evenly over so many days."""
+    seconds = np.linspace(0, days * 86_400, len(rows), endpoint=False)
+    at = pd.Timestamp(start) + pd.to_timedelta(seconds, unit="s")
+    return rows.sample(frac=1, random_state=1).assign(at=at.as_unit("us"))
+
+
+@needs("us_employment_ma/employment_ma.parquet")
+@pytest.mark.parametrize("year", [2017, 2018])
+def test_a_year_in_which_nothing_changed_needs_no_explanation(year: int, tmp_path: Path) -> None:
+    rows, since = employment(), day(2019, 3, 1)
+    world = RealWorld(
+        learnt=rows[rows["year"] == 2015].sample(20_000, random_state=0),
+        served=pd.concat(
+            [
+                spread(rows[rows["year"] == 2016], since - timedelta(days=28), 28),
+                spread(rows[rows["year"] == year], since, 14),
+            ]
+        ),
+        incident=Window(since, since + timedelta(days=14)),
+        task=Task.CLASSIFICATION,
+        sources=EMPLOYMENT,
+        windows={"incident": "14d", "healthy": "28d"},
+    )
+    incident = world.diagnose(tmp_path)
+    assert incident.diagnosis is not None
+    assert incident.diagnosis.causes == ()
+    assert incident.diagnosis.statement.startswith("loss has not got worse")
+    assert "Yet" not in incident.diagnosis.statement
 
 
 @cache
@@ -138,11 +183,16 @@ def with_buggy_weather(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{name: found[name].to_numpy() for name in names})
 
 
-def flights_world(start: datetime, end: datetime, *, since: datetime, until: datetime, buggy: bool) -> RealWorld:
-    """Flights served from ``start`` on; the incident is from ``since`` to ``until``, with ``buggy`` weather or not."""
+def flights_world(
+    start: datetime, end: datetime, *, since: datetime, until: datetime, buggy: bool, always: bool = False
+) -> RealWorld:
+    """Flights served from ``start`` to ``end``; the incident is from ``since`` to ``until``, with ``buggy`` weather or
+    not, or with it ``always``, from training on."""
     learnt = between(flights(), day(2013, 1, 1), day(2013, 4, 1)).dropna(subset=["label"])
     right = pd.concat([between(flights(), start, end), between(flights(), since, until)])
     served = pd.concat([between(flights(), start, end), with_buggy_weather(between(flights(), since, until))])
+    if always:
+        learnt, right = with_buggy_weather(learnt), with_buggy_weather(right)
     healthy, gap, length = (end - start).days, (since - end).days, (until - since).days
     return RealWorld(
         learnt=learnt.sample(20_000, random_state=0),
@@ -163,3 +213,38 @@ def test_weather_of_other_hours_is_skew_in_the_weather_feed(tmp_path: Path) -> N
     assert skewed
     assert incident.diagnosis is not None
     assert "weather_feed" in incident.diagnosis.statement or first(incident) is CauseKind.SERVING_SKEW
+
+
+@needs("nycflights13/weather_v0_2_2_upstream_bug_utc.parquet")
+@pytest.mark.parametrize("always", [True, False])
+def test_a_wind_of_1048_miles_an_hour_is_broken_data(always: bool, tmp_path: Path) -> None:
+    world = flights_world(
+        day(2013, 1, 20), day(2013, 2, 12), since=day(2013, 2, 12), until=day(2013, 2, 13), buggy=not always,
+        always=always,
+    )  # fmt: skip
+    incident = replace(world, reference=None).diagnose(tmp_path)
+    named = [item.statement for item in about(incident, CauseKind.DATA_QUALITY) if item.subject]
+    assert any("'wind_speed' is 1048.36 (healthy values: 0 to 42.5789); 33 such rows" in said for said in named)
+    assert incident.diagnosis is not None
+    assert incident.diagnosis.causes == ()
+    assert "1048.36" in incident.diagnosis.statement
+
+
+@pytest.mark.parametrize("since", [day(2013, 6, 3), day(2013, 7, 8), day(2013, 8, 5), day(2013, 9, 16)])
+def test_a_warm_summer_is_the_cause_of_nothing(since: datetime, tmp_path: Path) -> None:
+    world = flights_world(day(2013, 5, 1), day(2013, 5, 29), since=since, until=since + timedelta(days=7), buggy=False)
+    incident = world.diagnose(tmp_path)
+    assert incident.diagnosis is not None
+    weather = ("temp", "dewp", "humid", "pressure", "weather_feed")
+    assert not [cause for cause in incident.diagnosis.causes if cause.subject in weather]
+    assert first(incident) in (None, CauseKind.UNKNOWN)
+
+
+@pytest.mark.parametrize("end", [day(2013, 4, 18), day(2013, 4, 22)])
+def test_the_furlough_of_april_is_a_changed_concept_whatever_the_weather(end: datetime, tmp_path: Path) -> None:
+    world = flights_world(day(2013, 4, 1), end, since=day(2013, 4, 22), until=day(2013, 4, 27), buggy=False)
+    incident = world.diagnose(tmp_path)
+    assert first(incident) is CauseKind.CONCEPT_DRIFT
+    assert {CauseKind.DATA_QUALITY, CauseKind.FEATURE_DRIFT, CauseKind.INFRASTRUCTURE} <= ruled_out(incident)
+    moved = [item for item in about(incident, CauseKind.FEATURE_DRIFT) if item.verdict is Verdict.SUPPORTS]
+    assert moved == []

@@ -46,3 +46,18 @@ def test_without_an_answer_about_traffic_the_kpi_is_measured_all_the_same(tmp_pa
     found = measured(made, tmp_path)
     assert "weighed" not in found.statement
     assert len(found.sources) == 1
+
+
+def test_what_lies_in_the_gap_is_no_history(tmp_path: Path) -> None:
+    made = world()
+    hours = START.timestamp() + 3600.0 * np.arange(-60 * 24, 49)
+    days = (hours - START.timestamp()) / 86_400
+    level = np.where(days > 0, 0.2, np.where(days > -17, 0.9, 0.3))
+    made.answers["kpi"] = (Series({}, hours, level),)
+    apart = replace(made, text=made.text.replace("    labels:", "    windows: {gap: 17d}\n    labels:"))
+    found = measured(apart, tmp_path)
+    assert found.measure("expected") == pytest.approx(0.3)
+    assert found.measure("current") == pytest.approx(0.2)
+    assert "14 days before" in found.statement
+    assert found.chart is not None
+    assert min(found.chart["times"]) == pytest.approx(found.chart["windows"][0]["start"], abs=7200)

@@ -1,6 +1,7 @@
 """Analyses that several steps read, once per run: faulty data, moved features, and what each change costs."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +14,7 @@ from triage.drift.attribution.dependence import broken_dependence
 from triage.drift.attribution.game import Predict, populations
 from triage.drift.attribution.leaders import FOLLOWED, explained
 from triage.drift.attribution.reweight import rake, shares
+from triage.drift.attribution.unrelated import unrelated
 from triage.drift.codes import as_floats, encode, fit_coding
 from triage.drift.concept.calibration import LabelChange, calibration_shift
 from triage.drift.losses import Loss, log_loss, squared_error
@@ -37,6 +39,7 @@ NOTHING_KEPT = 0.1
 """Of a feature's ties; below this all of its rows are torn."""
 SEASONAL_PSI = 0.25
 FEWEST_BLOCKS = 24
+FEWEST_DAYS = 10
 MODEL_ROWS = 3_000
 LABEL_ROWS = 120_000
 """Rows to replay: asking the model is dear, looking at labels is not."""
@@ -46,14 +49,15 @@ LABEL_ROWS = 120_000
 class Impact:
     """What each suspect's change costs in loss per row, and in the KPI's own rows where those can be replayed.
 
-    ``torn`` maps features that lost their ties to the share of rows in which they did; ``through`` is the model that
-    was asked, in words.
+    ``torn`` maps features that lost their ties to the share of rows in which they did, and ``by_labels`` names the one
+    of them that only the labels tell of; ``through`` is the model that was asked, in words.
     """
 
     loss: Attribution
     kpi: Attribution | None
     torn: dict[str, float]
     through: str
+    by_labels: str = ""
 
 
 def quality(ctx: Context) -> QualityReport:
@@ -117,6 +121,23 @@ def _impact(ctx: Context) -> Impact:
     population = _as_now(healthy.rows, current.rows, [name for name in moved if name not in faulty])
     apart = broken_dependence(healthy.rows, current.rows, wanted.names, population=population)
     torn = {one.feature: 1 - one.kept if one.kept > NOTHING_KEPT else 1.0 for one in apart.broken}
+    lost, by_labels = None, ""
+    with suppress(Unmeasurable):
+        lost = unrelated(
+            healthy.rows,
+            truth.values,
+            current.rows,
+            now.values,
+            [name for name in model.inputs if name in healthy.rows and name in current.rows and name not in faulty],
+            model.predict,
+            seeded("unrelated"),
+        )
+    if lost is not None and lost.feature not in torn:
+        # Of a pair whose only tie broke, the labels know which of the two is at fault.
+        for one in apart.broken:
+            if all(tie.partner == lost.feature for tie in one.ties):
+                del torn[one.feature]
+        torn[lost.feature], by_labels = lost.share, lost.feature
     suspects = list(dict.fromkeys([*faulty, *(fault.feature for fault in faults if fault.feature), *moved]))
 
     def share(loss: Loss, rows: int, predict: Predict) -> Attribution:
@@ -133,6 +154,7 @@ def _impact(ctx: Context) -> Impact:
             corrupted=faulty,
             observed=logged_drop(loss(truth.values, said), loss(now.values, said_now)),
             current_labels=now.values if now.known else None,
+            blocks=_days(ctx, healthy),
             sources=wanted.sources,
             budget=Budget(rows=rows),
         )
@@ -140,7 +162,7 @@ def _impact(ctx: Context) -> Impact:
     loss = model_loss(ctx)
     by_label = ctx.model.kpi.per_row is PerRow.LABEL
     by_kpi = share(_shortfall(ctx), LABEL_ROWS, _unasked) if by_label else None
-    return Impact(share(loss, MODEL_ROWS, model.predict), by_kpi, torn, model.name)
+    return Impact(share(loss, MODEL_ROWS, model.predict), by_kpi, torn, model.name, by_labels)
 
 
 def _as_now(healthy: pd.DataFrame, current: pd.DataFrame, moved: Sequence[str]) -> np.ndarray | None:
@@ -178,6 +200,14 @@ def _follows_classes(ctx: Context) -> frozenset[str]:
     names = [one.name for one in movement(ctx) if one.verdict is Movement.MOVED and one.name in current.rows]
     moved = populations(healthy.rows[known], current.rows, (), names)
     return frozenset(name for name in names if explained(moved[name], weights) >= FOLLOWED)
+
+
+def _days(ctx: Context, healthy: windows.WindowRead) -> np.ndarray | None:
+    """The day each row was served on, shape (n,), where there are `FEWEST_DAYS` of them: what holds for whole days, as
+    the weather does, must not pass for many rows."""
+    time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
+    days = (as_floats(healthy.rows[time]) // 86_400).astype("int64")
+    return days if len(np.unique(days)) >= FEWEST_DAYS else None
 
 
 def model_loss(ctx: Context) -> Loss:

@@ -51,6 +51,22 @@ def kpi(ctx: Context) -> tuple[Series, Source]:
     return _by_step(ctx, ctx.model.kpi.query, ctx.model.kpi.step)
 
 
+def kpi_across_gap(ctx: Context) -> tuple[Series, Source, timedelta]:
+    """The KPI with the healthy span and what lay before it moved up to the incident by the time that is returned: whole
+    weeks, else whole days. What happened in between (``windows.gap``) is left out, as it is of all other comparisons.
+    """
+    gap = ctx.model.windows.gap
+    if not gap:
+        return *kpi(ctx), timedelta()
+    series, source = _by_step(ctx, ctx.model.kpi.query, ctx.model.kpi.step, HISTORY + gap)
+    period = timedelta(days=7) if gap >= timedelta(days=7) else timedelta(days=1)
+    by = gap // period * period
+    start = ctx.incident.window.start.timestamp()
+    healthy, now = series.times < start - gap.total_seconds(), series.times >= start
+    times = np.r_[series.times[healthy] + by.total_seconds(), series.times[now]]
+    return Series(series.labels, times, np.r_[series.values[healthy], series.values[now]]), source, by
+
+
 def throughput(ctx: Context) -> ServiceLevel | None:
     """The service level that says how many requests there are."""
     return next((level for level in ctx.model.service_levels if level.kind is LevelKind.THROUGHPUT), None)
@@ -72,8 +88,8 @@ def traffic(ctx: Context) -> tuple[Series, Source] | None:
     return ctx.scope.once("traffic", read)
 
 
-def _by_step(ctx: Context, query: str, step: timedelta) -> tuple[Series, Source]:
-    series, source = one_series(ctx, query, step, closed=True)
+def _by_step(ctx: Context, query: str, step: timedelta, history: timedelta = HISTORY) -> tuple[Series, Source]:
+    series, source = one_series(ctx, query, step, history, closed=True)
     own = step_seconds(series)
     length = own if own > step.total_seconds() else step.total_seconds()
     return Series(series.labels, series.times - length, series.values), source

@@ -1,6 +1,6 @@
 """Look for broken data: nulls, stuck values, units, renames, types, ranges, and rows missing, late or doubled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
@@ -43,14 +43,15 @@ def run(ctx: Context) -> Findings:
         )
     sources = (windows.healthy(ctx).source, windows.current(ctx).source)
     try:
-        weighed, missing = weights(impact(ctx)), ""
+        found_costs = impact(ctx)
+        weighed, missing, by_labels = weights(found_costs), "", found_costs.by_labels
     except Unmeasurable as error:
-        weighed, missing = {}, str(error)
+        weighed, missing, by_labels = {}, str(error), ""
     sources_of = features(ctx).sources
-    all_faults = (*report.faults, *_alone(report, weighed, sources_of))
+    all_faults = (*report.faults, *_alone(report, weighed, sources_of, by_labels))
     served = skewed(ctx)
     mine = [fault for fault in all_faults if fault.feature not in served]
-    groups = [(group, own) for group in by_source(mine, sources_of) if (own := _own(group, weighed))]
+    groups = [(group, own) for group in _grouped(mine, sources_of) if (own := _own(group, weighed))]
     rows = find_row_faults(windows.healthy(ctx).arrivals, windows.current(ctx).arrivals[0])
     found = [
         *(_evidence(ctx, group, faults, weighed, missing, sources) for group, faults in groups),
@@ -132,6 +133,14 @@ def _of_rows(ctx: Context, fault: DataFault, sources: tuple[Source, ...]) -> Evi
     )
 
 
+def _no_worse(ctx: Context) -> bool:
+    """Whether labelled rows show that the model does as well as before, by a KPI that is the model's own loss."""
+    if ctx.model.kpi.per_row is not PerRow.LOSS:
+        return False
+    observed = impact(ctx).loss.observed
+    return observed is not None and observed <= 0
+
+
 def _relative_drop(ctx: Context) -> float | None:
     """How far the KPI moved, as a fraction of its healthy level, where an earlier step measured a drop."""
     measured = next((step.outputs["drop"] for step in ctx.incident.steps.values() if "drop" in step.outputs), None)
@@ -139,6 +148,16 @@ def _relative_drop(ctx: Context) -> float | None:
     return abs(drop.change / drop.healthy) if drop is not None and drop.worse and drop.healthy else None
 
 
+def _grouped(faults: Sequence[DataFault], sources: Mapping[str, str]) -> tuple[SourceFault, ...]:
+    """Faults by their source. Features that moved alone, or lost their ties, are known by that and by nothing that
+    they have in common: each is a group of its own, unless its source is broken otherwise."""
+    broken = {fault.source for fault in faults if fault.kind not in _SOFT}
+    own = [replace(one, source="") if one.kind in _SOFT and one.source not in broken else one for one in faults]
+    return by_source(own, sources)
+
+
+_SOFT = frozenset({FaultKind.TORN, FaultKind.DETACHED})
+_UNRELATED = "'{}' no longer goes with the outcome, as if it were joined to the wrong rows"
 _ALONE = {
     Mechanism.BROKEN_DEPENDENCE: (
         FaultKind.TORN,
@@ -148,13 +167,16 @@ _ALONE = {
 }
 
 
-def _alone(report: QualityReport, weighed: dict[str, Weight], sources: Mapping[str, str]) -> tuple[DataFault, ...]:
+def _alone(
+    report: QualityReport, weighed: dict[str, Weight], sources: Mapping[str, str], by_labels: str
+) -> tuple[DataFault, ...]:
     """Features that lost their ties to the others, or moved without them, and show no other fault."""
     known = {fault.feature for fault in report.faults}
     found = []
     for name, weight in weighed.items():
-        if weight.mechanism in _ALONE and name not in known:
+        if weight.mechanism in _ALONE and name not in known and not weight.follows:
             kind, said = _ALONE[weight.mechanism]
+            said = _UNRELATED if name == by_labels else said
             found.append(DataFault(kind, name, sources.get(name, ""), 1.0, 0.0, 1.0, said.format(name)))
     return tuple(found)
 
@@ -184,9 +206,10 @@ def _evidence(
         f" and {len(faults) - 5} more" if len(faults) > 5 else ""
     )
     measures: tuple[Measure, ...]
-    if heaviest is not None and heaviest.harmless:
+    if heaviest is not None and (heaviest.harmless or (heaviest.share is None and _no_worse(ctx))):
         verdict, measures = Verdict.REFUTES, heaviest.measures
         said += f"; replayed through {heaviest.through} it costs nothing that matters"
+        said = said if heaviest.harmless else f"{said}, as labelled rows are no worse than before"
     elif heaviest is None or heaviest.share is None:
         verdict = Verdict.SUPPORTS
         measures = (Measure(STRENGTH, UNPROVEN_STRENGTH),)

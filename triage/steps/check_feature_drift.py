@@ -44,33 +44,35 @@ def run(ctx: Context) -> Findings:
     moved = sorted((drift for drift in measured if drift.verdict is Movement.MOVED), key=lambda drift: -drift.severity)
     sources = (windows.healthy(ctx).source, windows.current(ctx).source)
     try:
-        weighed, missing = weights(impact(ctx)), ""
+        cost = impact(ctx)
+        weighed, missing, unknown = weights(cost), "", {one.what: one.reason for one in cost.loss.unmeasured}
     except Unmeasurable as error:
-        weighed, missing = {}, str(error)
+        weighed, missing, unknown = {}, str(error), {}
     faulty = {*broken(quality(ctx).faults), *skewed(ctx)}
     classes = follows_classes(ctx)
     candidates = [drift for drift in moved if drift.name not in faulty and _drifted(weighed.get(drift.name))]
     evidence = [
-        _evidence(ctx, drift, weighed.get(drift.name), missing, sources, classes)
+        _evidence(ctx, drift, weighed.get(drift.name), missing or unknown.get(drift.name, ""), sources, classes)
         for drift in candidates[: ctx.params.shown]
     ]
     if ctx.params.exact:
         tested = exact(ctx, ctx.params.exact)
         evidence += [_exactly(ctx, name, tested.get(name), sources) for name in ctx.params.exact]
+    open_ = [drift.name for drift in candidates if drift.name in unknown and drift.name not in classes]
     lost = [drift for drift in drifts if drift.verdict is Movement.UNMEASURED]
     evidence += [_unmeasured(ctx, drift) for drift in lost[: ctx.params.shown]]
     fault = windows.baseline_fault(ctx)
     if fault is not None:
         evidence.append(_no_baseline(ctx, fault))
     return Findings(
-        evidence=(_whole(ctx, drifts, lost, moved, candidates, evidence, missing, sources, classes), *evidence),
+        evidence=(_whole(ctx, drifts, lost, moved, candidates, evidence, missing, sources, classes, open_), *evidence),
         outputs={"features": len(drifts), "moved": len(moved)},
     )
 
 
 def _drifted(weight: Weight | None) -> bool:
     """Whether the population moved, as far as the other features tell; a broken input is the quality step's."""
-    return weight is None or weight.mechanism is Mechanism.COVARIATE_DRIFT
+    return weight is None or bool(weight.follows) or weight.mechanism is Mechanism.COVARIATE_DRIFT
 
 
 def _whole(
@@ -83,6 +85,7 @@ def _whole(
     missing: str,
     sources: tuple[Source, ...],
     classes: frozenset[str],
+    open_: list[str],
 ) -> Evidence:
     guilty = [item for item in evidence if item.verdict is Verdict.SUPPORTS]
     harmless = len(candidates) - len(guilty)
@@ -99,6 +102,8 @@ def _whole(
         statement = (
             f"{counted}; {', '.join(item.subject for item in guilty)} cost something, {harmless} changed nothing"
         )
+    elif open_:
+        verdict, statement = Verdict.INCONCLUSIVE, f"{counted}; what {', '.join(open_[:5])} cost could not be replayed"
     elif classes:
         verdict, statement = Verdict.REFUTES, f"{counted}, as the new shares of the classes alone would move them"
     else:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from triage.catalog import Direction, LevelKind, ServiceLevel
+from triage.diagnosis.scorecard import STRENGTH
 from triage.errors import SourceUnavailable, TriageError, Unmeasurable
 from triage.health.burn import Burn
 from triage.health.compare import Change, Limits, SignalVerdict, Worse, judge
@@ -18,6 +19,8 @@ from triage.step import Context, Findings, unmeasured
 about = CauseKind.INFRASTRUCTURE
 effect = Effect.READ
 WHOLE = "infrastructure"
+KEPT_STRENGTH = 0.3
+"""How strongly a change speaks that nothing ties to the KPI and that broke no promise."""
 
 
 class Params(BaseModel):
@@ -78,6 +81,7 @@ def run(ctx: Context) -> Findings:
                 if found.share is not None
                 else []
             ),
+            *([Measure(STRENGTH, KEPT_STRENGTH)] if _all_kept(found.verdict, signals) else []),
             Measure("signals_measured", sum(s.verdict.change is not Change.UNMEASURED for s in signals)),
             Measure("signals_changed", sum(s.verdict.is_worse for s in signals)),
         ),
@@ -85,6 +89,12 @@ def run(ctx: Context) -> Findings:
         window=ctx.incident.window,
     )
     return Findings(evidence=(whole, *evidence))
+
+
+def _all_kept(verdict: Verdict, signals: list[Signal]) -> bool:
+    """Whether all that is left open is a change that broke no promise."""
+    measured = all(signal.verdict.change is not Change.UNMEASURED for signal in signals)
+    return verdict is Verdict.INCONCLUSIVE and measured and not any(signal.broken for signal in signals)
 
 
 def _as_promised(found: Explanation, signals: list[Signal]) -> Explanation:

@@ -7,10 +7,13 @@ from pydantic import BaseModel, ConfigDict
 from triage.diagnosis.scorecard import STRENGTH
 from triage.drift.codes import as_floats
 from triage.drift.concept.labels import LabelFaultKind, LabelReport, label_faults
+from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Verdict
 from triage.reading import windows
+from triage.reading.analysis import kpi_loss
 from triage.reading.labels import Labelled, labels
 from triage.reading.logged import predictions
+from triage.reading.weight import CLEAR_SHARE
 from triage.step import Context, Findings, unmeasured
 
 about = CauseKind.LABEL_FAULT
@@ -47,8 +50,12 @@ def run(ctx: Context) -> Findings:
         delays=_delays(before, served),
         current_delays=_delays(now, served_now)[due],
     )
+    most = _most_explained(ctx, report, before, now)
     if report.faults:
         verdict, said = Verdict.SUPPORTS, "; ".join(fault.statement for fault in report.faults)
+        if most is not None and most < CLEAR_SHARE:
+            verdict = Verdict.INCONCLUSIVE
+            said += f"; whatever the missing ones would say, they explain at most {most:.0%} of the drop"
     elif report.unmeasured:
         verdict, said = Verdict.UNMEASURED, "; ".join(one.reason for one in report.unmeasured)
     else:
@@ -74,6 +81,22 @@ def run(ctx: Context) -> Findings:
         hint=_hint(ctx, verdict, ambiguous=report.ambiguous),
     )
     return Findings(evidence=(evidence,), outputs={"coverage": report.coverage})
+
+
+def _most_explained(ctx: Context, report: LabelReport, before: Labelled, now: Labelled) -> float | None:
+    """The largest share of the drop that labels which did not come could make, had every one of them been a best case;
+    None where other faults are there as well, or labelled rows show no drop."""
+    if not report.faults or any(fault.kind is not LabelFaultKind.MISSING for fault in report.faults):
+        return None
+    try:
+        loss = kpi_loss(ctx)
+        usual = loss(before.values, predictions(ctx, windows.healthy(ctx)))
+        level = float(np.nanmean(loss(now.values, predictions(ctx, windows.current(ctx)))))
+    except Unmeasurable:
+        return None
+    drop = level - float(np.nanmean(usual))
+    lost = 1 - report.coverage / max(report.healthy_coverage, 1e-9)
+    return max(0.0, lost * (level - float(np.nanquantile(usual, 0.01))) / drop) if drop > 0 else None
 
 
 def _strength(report: LabelReport) -> float:

@@ -1,5 +1,7 @@
 """Measure how far the KPI fell, against its season, and since when."""
 
+from datetime import timedelta
+
 from pydantic import BaseModel, ConfigDict
 
 from triage.catalog import Direction
@@ -25,7 +27,7 @@ class Params(BaseModel):
 
 def run(ctx: Context) -> Findings:
     kpi = ctx.model.kpi
-    series, source = metrics.kpi(ctx)
+    series, source, moved = metrics.kpi_across_gap(ctx)
     traffic = metrics.traffic(ctx)
     found = level(series, ctx.incident.window, ctx.rng, traffic[0] if traffic else None)
     if isinstance(found, str):
@@ -68,7 +70,8 @@ def run(ctx: Context) -> Findings:
         subject=kpi.name,
         statement=(
             f"{kpi.name} is {figure(found.current, kpi.unit)} against {figure(found.expected, kpi.unit)} expected"
-            f" by the {found.baseline}{', each point weighed by its traffic' if found.weighed else ''}"
+            f" by the {found.baseline}{f' {moved.days} days before' if moved else ''}"
+            f"{', each point weighed by its traffic' if found.weighed else ''}"
         ),
         measures=(
             Measure("expected", found.expected, kpi.unit),
@@ -78,7 +81,7 @@ def run(ctx: Context) -> Findings:
         ),
         sources=(source, traffic[1]) if traffic else (source,),
         window=ctx.incident.window,
-        chart=_chart(ctx, series, found, drop),
+        chart=_chart(ctx, series, found, drop, moved),
     )
     return Findings(evidence=(evidence, _season(ctx, found, drop, source)), outputs={"drop": encode(drop)})
 
@@ -107,11 +110,14 @@ def _season(ctx: Context, found: Level, drop: Drop, source: Source) -> Evidence:
     )
 
 
-def _chart(ctx: Context, series: Series, found: Level, drop: Drop) -> dict[str, object]:
+def _chart(ctx: Context, series: Series, found: Level, drop: Drop, moved: timedelta) -> dict[str, object]:
+    """The KPI beside what was expected of it; what was moved up to the incident is drawn where it was."""
     window, spans = ctx.incident.window, ctx.model.windows
     since = (window.start - spans.gap - spans.healthy).timestamp()
-    times, values = metrics.thinned(series, since)
+    times, values = metrics.thinned(series, since + moved.total_seconds())
     expected = [float(value) for value in _at(times, found)]
+    start = window.start.timestamp()
+    times = [time - moved.total_seconds() if time < start else time for time in times]
     healthy_end = (window.start - spans.gap).timestamp()
     return {
         "type": "series",

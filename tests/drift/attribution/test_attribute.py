@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -150,13 +152,42 @@ def test_a_feature_whose_new_values_the_model_refuses_is_unmeasured_and_the_othe
     assert found.features[0].feature == "strong"
 
 
-def test_a_spent_time_budget_leaves_suspects_unmeasured_and_stays_bounded():
+def _asked_for(seconds: float) -> Budget:
+    """A budget of 64 seconds whose clock goes on by ``seconds`` from one look to the next."""
+    looks = itertools.count()
+    return Budget(seconds=64, rows=500, clock=lambda: seconds * next(looks))
+
+
+def test_a_spent_budget_leaves_suspects_unmeasured_and_stays_bounded():
     current, _ = _world(2000, 1)
-    ticks = iter(range(1000))
-    budget = Budget(seconds=4, rows=500, clock=lambda: float(next(ticks)))
-    found = _run(current, budget=budget)
+    found = _run(current, budget=_asked_for(16), corrupted=FEATURES)
     assert {item.what for item in found.unmeasured} == {"idle", "witness"}
     assert not found.exact
+
+
+def test_a_busy_machine_changes_no_figure():
+    current, labels = _world(2000, 1)
+    slower, slowest = (_run(current, labels, budget=_asked_for(seconds)) for seconds in (1.1, 1.9))
+    assert slower == slowest
+
+
+def test_rows_of_few_days_answer_for_no_moved_population():
+    current, labels = _world(4000, 1, shift=1.5)
+    days = np.arange(6000) // 429  # fourteen of them
+    by_day = np.random.default_rng(5).permutation(14)[np.clip(np.argsort(np.argsort(HEALTHY["strong"])) // 429, 0, 13)]
+    spread = _run(current, labels, suspects=["strong"], blocks=days)
+    bunched = _run(current, labels, suspects=["strong"], blocks=by_day)
+    assert [item.feature for item in spread.features] == ["strong"]
+    assert "come from" in next(item.reason for item in bunched.unmeasured if item.what == "strong")
+
+
+def test_intervals_are_wider_where_rows_of_a_day_are_alike():
+    current, labels = _world(4000, 1)
+    current["strong"] = np.nan
+    days = np.argsort(np.argsort(HEALTHY["strong"])) // 429
+    alike, apart = (_run(current, labels, suspects=["strong"], blocks=each).features[0] for each in (days, None))
+    assert alike.cost == apart.cost
+    assert alike.high - alike.low > 2 * (apart.high - apart.low)
 
 
 def test_the_same_seed_gives_the_same_figures():

@@ -72,6 +72,21 @@ def test_fewer_visitors_are_no_missing_rows() -> None:
     assert faults(replace(half, traffic=traffic)) == ()
 
 
+@pytest.mark.parametrize(
+    "level", [lambda hour: np.ones(len(hour)), lambda hour: 1 + 0.6 * np.cos(2 * np.pi * hour / 24)]
+)
+def test_traffic_that_never_went_with_the_log_says_nothing_of_missing_rows(level) -> None:
+    def elsewhere(one: Arrivals) -> Arrivals:
+        return replace(one, traffic=level(np.arange(len(one.counts))))
+
+    healthy = [elsewhere(window(day)) for day in range(-8, 0)]
+    quieter = without(elsewhere(window(0, 48)), slice(None), kept=0.7)
+    assert find_row_faults(healthy, elsewhere(window(0, 48))) == ()
+    assert find_row_faults(healthy, quieter) == ()
+    (found,) = find_row_faults(healthy, without(elsewhere(window(0, 48)), slice(20, 23)))
+    assert "that healthy days have at the same time" in found.statement
+
+
 def test_rows_that_came_twice_are_found_where_keys_did_not_repeat_before() -> None:
     now = window(0, 48)
     (found,) = faults(replace(now, repeated=now.rows // 10))

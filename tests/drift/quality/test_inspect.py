@@ -65,6 +65,7 @@ def _assign(**columns):
         (lambda f: f.assign(city=f.city.replace("york", "York, UK")), "city", FaultKind.RENAME),
         (lambda f: f.assign(age=f.age.where(np.arange(len(f)) % 20 > 0, -1)), "age", FaultKind.RANGE),
         (lambda f: f.assign(age=f.age.where(f.index != 7, 1048)), "age", FaultKind.IMPOSSIBLE),
+        (lambda f: f.assign(age=f.age.where(np.arange(len(f)) % 30 > 0, 1048)), "age", FaultKind.IMPOSSIBLE),
         (lambda f: f.assign(age=f.age.astype(str) + " years"), "age", FaultKind.TYPE),
         (lambda f: f.drop(columns="age"), "age", FaultKind.MISSING_COLUMN),
         (lambda f: f.assign(city="bath"), "city", FaultKind.STUCK),

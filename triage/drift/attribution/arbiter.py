@@ -1,7 +1,8 @@
 """Where no other feature tells whether a population moved or a feature broke, the labels may.
 
 A moved population keeps what each value means: the loss at equal values stays. A feature that broke has rows of every
-kind under its new values, so the loss there becomes what injecting the change into healthy rows makes it.
+kind under its new values, so the loss there becomes what injecting the change into healthy rows makes it. Where other
+features moved as well, healthy rows are weighted to their current shares first.
 """
 
 import numpy as np
@@ -18,29 +19,39 @@ def population_moved(
     loss_injected: np.ndarray,
     codes_now: np.ndarray,
     loss_now: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> bool | None:
     """Whether the loss per code now is that of healthy rows (True), or of rows with the change injected (False).
 
-    Codes and losses of healthy rows (n,), the same with the feature's change injected (n,), and now (m,). None where
-    neither is decisively nearer.
+    Codes and losses of healthy rows (n,), the same with the feature's change injected (n,), and now (m,). ``weights``
+    (n,) give healthy rows the current shares of the other features. None where neither is decisively nearer.
     """
-    size = int(max(codes.max(), codes_injected.max(), codes_now.max())) + 1
-    now = _per_code(codes_now, loss_now, size)
     moved, broken = (
-        _distance(now, _per_code(*side, size)) for side in ((codes, loss), (codes_injected, loss_injected))
+        distance(codes_now, loss_now, *side, weights) for side in ((codes, loss), (codes_injected, loss_injected))
     )
     if abs(moved - broken) < DECISIVE:
         return None
     return moved < broken
 
 
-def _per_code(codes: np.ndarray, loss: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, mean loss and its squared error per code, each of shape (size,)."""
-    rows = np.bincount(codes, minlength=size)
-    each = np.maximum(rows, 1)
-    mean = np.bincount(codes, weights=loss, minlength=size) / each
-    spread = np.bincount(codes, weights=loss**2, minlength=size) / each - mean**2
-    return rows, mean, np.maximum(spread, 1e-12) / each
+def distance(
+    codes_now: np.ndarray, loss_now: np.ndarray, codes: np.ndarray, loss: np.ndarray, weights: np.ndarray | None
+) -> float:
+    """Chi-square of the loss per code now (m,) against that of rows (n,) so weighted, over codes that both have."""
+    size = int(max(codes.max(), codes_now.max())) + 1
+    return _distance(_per_code(codes_now, loss_now, size), _per_code(codes, loss, size, weights))
+
+
+def _per_code(
+    codes: np.ndarray, loss: np.ndarray, size: int, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Effective rows, mean loss and its squared error per code, each of shape (size,)."""
+    each = np.ones(len(codes)) if weights is None else weights
+    total = np.maximum(np.bincount(codes, weights=each, minlength=size), 1e-12)
+    rows = total**2 / np.maximum(np.bincount(codes, weights=each**2, minlength=size), 1e-12)
+    mean = np.bincount(codes, weights=each * loss, minlength=size) / total
+    spread = np.bincount(codes, weights=each * loss**2, minlength=size) / total - mean**2
+    return rows, mean, np.maximum(spread, 1e-12) / np.maximum(rows, 1)
 
 
 def _distance(now: tuple[np.ndarray, np.ndarray, np.ndarray], then: tuple[np.ndarray, np.ndarray, np.ndarray]) -> float:

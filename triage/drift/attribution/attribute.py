@@ -6,16 +6,17 @@ Shapley values, is what each change costs; what the observed drop has beyond the
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from triage.drift.attribution.arbiter import population_moved
+from triage.drift.attribution.at_once import broken_among, moved_at_once
 from triage.drift.attribution.game import MAX_STRANGE, Mechanism, Population, Predict, Replay, populations, scores
 from triage.drift.attribution.leaders import follow
-from triage.drift.attribution.reweight import Switch
+from triage.drift.attribution.reweight import Switch, effective_rows, rake
 from triage.drift.attribution.shapley import EXACT_PLAYERS, shapley
 from triage.drift.attribution.transport import carry, fit_transport, shuffle
 from triage.drift.attribution.undo import Incident, labelled, undo
@@ -32,6 +33,11 @@ BOOTSTRAP_ROWS = 10_000
 """Of more rows the mean is as good as normal, and a bootstrap only costs memory."""
 TOGETHER = 0.8
 """Of rows in which some feature of a source is null, those in which all are, for a source that is gone as a whole."""
+PLENTY = 1024
+"""Evaluations beyond what any game needs."""
+LEAST_BLOCKS = 0.5
+"""Of all blocks (days), those that reweighted rows must come from, effectively: where most days hold none of them, the
+days' own luck would pass for what the rows cost."""
 WIDER = 5  # times the budget's rows are scored to measure the drop itself
 
 
@@ -93,11 +99,24 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """``seconds`` of time, read from ``clock``, and how many healthy rows are replayed at most."""
+    """``seconds`` of this thread's processor time, read from ``clock``, and how many healthy rows are replayed at most.
+
+    Processor time is the same on a busy machine and on a quiet one, and so are the shares.
+    """
 
     seconds: float = 30.0
     rows: int = 6000
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = time.thread_time
+
+    def first(self, ask: Callable[[], np.ndarray]) -> tuple[np.ndarray, int]:
+        """The answer of ``ask``, and how often the model can be asked in all: a power of two, so that a little more or
+        less time changes nothing. Where the first answer seems dear it is asked again: loading is part of the first."""
+        spent: list[float] = []
+        while len(spent) < 2 and (not spent or self.seconds < PLENTY * spent[0]):
+            began = self.clock()
+            answer = ask()
+            spent.append(max(self.clock() - began, 1e-9))
+        return answer, 2 ** int(np.log2(np.clip(self.seconds / min(spent), 1, PLENTY)))
 
 
 def attribute(
@@ -114,6 +133,7 @@ def attribute(
     corrupted: Collection[str] = (),
     observed: float | None = None,
     current_labels: np.ndarray | None = None,
+    blocks: np.ndarray | None = None,
     sources: Mapping[str, str] | None = None,
     budget: Budget | None = None,
 ) -> Attribution:
@@ -122,11 +142,11 @@ def attribute(
 
     ``labels`` (n,) belong to ``healthy``; NaN is unlabelled. ``features`` are the model's inputs, in both frames.
     ``corrupted`` names those known to be faulty, which are never taken for covariate drift. ``observed`` is the drop in
-    loss per row; with ``current_labels`` it is measured here. Raises Unmeasurable when an input is missing, the model
-    fails on healthy rows, or fewer than 100 of them have labels.
+    loss per row; with ``current_labels`` it is measured here. ``blocks`` (n,) name what healthy rows are clustered by
+    (hour, day): intervals then hold what whole blocks differ in. Raises Unmeasurable when an input is missing, the
+    model fails on healthy rows, or fewer than 100 of them have labels.
     """
     budget, sources, broken = budget or Budget(), sources or {}, broken or {}
-    started = budget.clock()
     unmeasured: list[Unmeasured] = []
     truth = np.asarray(labels, dtype=np.float64)
     known = np.flatnonzero(~np.isnan(truth))
@@ -142,9 +162,10 @@ def attribute(
         reason = f"{len(named)} suspects: only the first {len(names)} were replayed"
         unmeasured.append(Unmeasured("share of the drop", reason, "narrow the suspects"))
 
-    base_loss = loss(truth, scores(predict, rows))
-    seconds_each = max(budget.clock() - started, 1e-6)
+    said, affordable = budget.first(lambda: scores(predict, rows))
+    base_loss = loss(truth, said)
     replay = Replay(predict, loss, rows, truth, base_loss)
+    resampled = _Resampled.of(None if blocks is None else np.asarray(blocks)[picked], len(rows), rng)
     incident = None
     if current_labels is not None:
         now = np.asarray(current_labels, dtype=np.float64)
@@ -152,42 +173,72 @@ def attribute(
     moved = populations(healthy, window, [name for name in features if name not in corrupted], names)
     together = _null_together(window, names, sources, rng.random(len(rows)))
     mechanism: dict[str, Mechanism] = {}
+    carried: dict[str, pd.Series] = {}
     alone: dict[str, float] = {}
+    everyone = len(named) == len(names)
     for name in names:
-        if alone and budget.clock() - started > budget.seconds / 2:
-            reason = f"the budget of {budget.seconds:g} s ran out before its change was replayed"
+        if alone and replay.evaluations > affordable / 2:
+            everyone = False
+            reason = f"the budget of {budget.seconds:g} s of processor time ran out before its change was replayed"
             unmeasured.append(Unmeasured(name, reason, "raise the budget or narrow the suspects"))
             continue
         try:
             injected = carry(replay.rows[name], fit_transport(healthy[name], window[name]), rng, together.get(name))
+            carried[name] = injected
             mechanism[name] = _mechanism(name, moved[name], broken, corrupted)
             if mechanism[name] is Mechanism.BROKEN_DEPENDENCE:
                 injected = shuffle(injected, rng, broken[name])
             elif name not in corrupted and not moved[name].switch.decided and incident is not None:
-                mechanism[name] = _by_labels(replay, name, moved[name], injected, picked, incident)
+                others = [moved[one] for one in names if one != name and one not in corrupted and one not in broken]
+                mechanism[name] = _by_labels(replay, name, moved[name], injected, picked, incident, others)
             if mechanism[name] is Mechanism.COVARIATE_DRIFT:
                 replay.targets[name] = (moved[name].codes[picked], moved[name].target)
+                resampled.check(replay.weighted([name]))
             else:
                 replay.injected[name] = injected
             alone[name] = float((replay.worth([name]) - base_loss).mean())
         except Unmeasurable as error:
             unmeasured.append(Unmeasured(name, f"its change can't be replayed: {error.message}", error.hint))
-    follows = follow([name for name in alone if mechanism[name] is Mechanism.COVARIATE_DRIFT], moved)
+    soft = [name for name in alone if name not in corrupted and name not in broken]
+    party = moved_at_once(soft, moved) if incident is not None else ()
+    if incident is not None and party and replay.evaluations + 2 ** len(party) < affordable / 2:
+        torn = broken_among(party, moved, carried, replay, picked, incident)
+        for name in party:
+            replay.injected.pop(name, None)
+            replay.targets.pop(name, None)
+            if name in torn:
+                replay.injected[name] = carried[name]
+            else:
+                replay.targets[name] = (moved[name].codes[picked], moved[name].target)
+        replay.losses.clear()
+        replay.weights.clear()
+        alone[party[0]] = float((replay.worth(party) - base_loss).mean())
+        mechanism.update(dict.fromkeys(party, Mechanism.CORRUPTION))
+        mechanism.update(
+            dict.fromkeys([party[0], *(name for name in party if name not in torn)], Mechanism.COVARIATE_DRIFT)
+        )
+    else:
+        party = ()
+    single = [name for name in alone if name not in party and mechanism[name] is Mechanism.COVARIATE_DRIFT]
+    follows = follow(single, moved) | dict.fromkeys(party[1:], party[0] if party else "")
+
+    def at_stake(names: Iterable[str]) -> np.ndarray:
+        """The worth of the changes of ``names``, who lead others with all that moved at once with them."""
+        return replay.worth([one for name in names for one in (party if name in party[:1] else (name,))])
 
     largest = max((abs(cost) for cost in alone.values()), default=0.0)
     ranked = sorted((name for name in alone if name not in follows), key=lambda name: -abs(alone[name]))
-    left = budget.seconds - (budget.clock() - started)
     players = [name for name in ranked if abs(alone[name]) > NEGLIGIBLE * largest][:MAX_PLAYERS]
-    fitting = _affordable(len(players), left / seconds_each)
+    fitting = _affordable(len(players), affordable - replay.evaluations)
     complete = fitting == len(players)
     players = players[:fitting]
     per_player, sampled = np.zeros((len(players), len(rows))), False
     if players:
         split = shapley(
             len(players),
-            lambda group: replay.worth([players[i] for i in sorted(group)]),
+            lambda group: at_stake(players[i] for i in sorted(group)),
             rng,
-            may_go_on=lambda: budget.clock() - started < budget.seconds,
+            may_go_on=lambda: replay.evaluations < affordable,
         )
         per_player, sampled = split.rows, split.orders > 0
 
@@ -204,20 +255,17 @@ def attribute(
                     loss(labelled_truth[more], scores(predict, healthy[inputs].iloc[more])) if len(more) else base_loss
                 )
                 drop = incident.loss - float(np.concatenate([base_loss, rest]).mean())
-            for name in players[:MAX_UNDONE]:
-                if budget.clock() - started < budget.seconds:
-                    undone[name] = undo(incident, healthy[name], window[name], predict, loss, rng)
-    resample = None
-    if len(rows) <= BOOTSTRAP_ROWS:
-        resample = rng.integers(0, len(rows), (BOOTSTRAPS, len(rows)), dtype=np.int32)
-    whole = _cost(per_player.sum(axis=0), resample, drop)
+            spare = (affordable - replay.evaluations) // WIDER
+            for name in players[: min(MAX_UNDONE, max(spare, 0))]:
+                undone[name] = undo(incident, healthy[name], window[name], predict, loss, rng)
+    whole = resampled.cost(per_player.sum(axis=0), drop)
     found = []
     for name in alone:
         played = name in players
-        contribution = per_player[players.index(name)] if played else replay.worth([name]) - base_loss
+        contribution = per_player[players.index(name)] if played else at_stake([name]) - base_loss
         if name in follows:
             contribution = np.zeros(len(rows))
-        cost, low, high, share = _cost(contribution, resample, drop)
+        cost, low, high, share = resampled.cost(contribution, drop)
         found.append(
             FeatureShare(
                 name, sources.get(name, ""), mechanism[name], cost, low, high, share, alone[name],
@@ -226,7 +274,7 @@ def attribute(
         )  # fmt: skip
     return Attribution(
         features=tuple(sorted(found, key=lambda item: -item.cost)),
-        sources=_by_source(players, per_player, sources, resample, drop),
+        sources=_by_source(players, per_player, sources, resampled, drop),
         healthy_loss=float(base_loss.mean()),
         observed=drop,
         explained=whole[0],
@@ -235,7 +283,7 @@ def attribute(
         remainder=None if drop is None else drop - whole[0],
         rows=len(rows),
         evaluations=replay.evaluations,
-        exact=complete and not sampled,
+        exact=everyone and complete and not sampled,
         unmeasured=tuple(unmeasured),
     )
 
@@ -261,9 +309,16 @@ def _mechanism(name: str, moved: Population, broken: Mapping[str, float], corrup
 
 
 def _by_labels(
-    replay: Replay, name: str, moved: Population, injected: pd.Series, picked: np.ndarray, incident: Incident
+    replay: Replay,
+    name: str,
+    moved: Population,
+    injected: pd.Series,
+    picked: np.ndarray,
+    incident: Incident,
+    others: Sequence[Population],
 ) -> Mechanism:
     """What the labels say where the other features say nothing; else what the values themselves look like."""
+    weights = rake([one.codes[picked] for one in others], [one.target for one in others]) if others else None
     replay.injected[name] = injected
     told = population_moved(
         moved.codes[picked],
@@ -272,6 +327,7 @@ def _by_labels(
         replay.worth([name]),
         encode(moved.coding, incident.rows[name]),
         incident.losses,
+        weights,
     )
     del replay.injected[name]
     if told is None or moved.new_support >= MAX_STRANGE:
@@ -295,30 +351,61 @@ def _null_together(
     return found
 
 
-def _affordable(players: int, evaluations: float) -> int:
-    """How many players the time left allows: 2^k evaluations up to 6, about 2k per pair of orders above."""
+def _affordable(players: int, evaluations: int) -> int:
+    """How many players the evaluations left allow: 2^k evaluations up to 6, about 2k per pair of orders above."""
     while players > 1 and (2**players if players <= EXACT_PLAYERS else 4 * players) > evaluations:
         players -= 1
     return players
 
 
-def _cost(
-    contribution: np.ndarray, resample: np.ndarray | None, drop: float | None
-) -> tuple[float, float, float, float | None]:
-    cost = float(contribution.mean())
-    if resample is None:
-        margin = 1.96 * float(contribution.std()) / len(contribution) ** 0.5
-        low, high = cost - margin, cost + margin
-    else:
-        low, high = np.quantile(contribution[resample].mean(axis=1), [0.025, 0.975])
-    return cost, float(low), float(high), cost / drop if drop is not None and drop > 0 else None
+@dataclass(frozen=True, slots=True)
+class _Resampled:
+    """Which rows (BOOTSTRAPS, n) or blocks (BOOTSTRAPS, blocks) each resample takes; where rows are many and without
+    blocks, none, as their mean is as good as normal. ``place`` (n,) is the block of each row."""
+
+    draws: np.ndarray | None
+    place: np.ndarray | None
+
+    @staticmethod
+    def of(blocks: np.ndarray | None, rows: int, rng: np.random.Generator) -> "_Resampled":
+        if blocks is None:
+            draws = rng.integers(0, rows, (BOOTSTRAPS, rows), dtype=np.int32) if rows <= BOOTSTRAP_ROWS else None
+            return _Resampled(draws, None)
+        place = np.unique(blocks, return_inverse=True)[1]
+        count = int(place.max()) + 1
+        return _Resampled(rng.multinomial(count, np.full(count, 1 / count), size=BOOTSTRAPS), place)
+
+    def check(self, weights: np.ndarray) -> None:
+        """Raises Unmeasurable where rows so weighted (n,) come from so few blocks that these alone would answer."""
+        if self.place is None:
+            return
+        held = np.bincount(self.place, weights)
+        few, there = effective_rows(held), len(held)
+        if few < LEAST_BLOCKS * there:
+            raise Unmeasurable(
+                f"healthy rows like those of now come from {few:.0f} of {there} days",
+                hint="take a healthy window of the same season, or wait for labels at the new values",
+            )
+
+    def cost(self, contribution: np.ndarray, drop: float | None) -> tuple[float, float, float, float | None]:
+        """The mean of ``contribution`` (n,), its 95% interval, and its share of ``drop``."""
+        cost = float(contribution.mean())
+        if self.draws is None:
+            margin = 1.96 * float(contribution.std()) / len(contribution) ** 0.5
+            low, high = cost - margin, cost + margin
+        elif self.place is None:
+            low, high = np.quantile(contribution[self.draws].mean(axis=1), [0.025, 0.975])
+        else:
+            sums, rows = np.bincount(self.place, contribution), np.bincount(self.place)
+            low, high = np.quantile(self.draws @ sums / np.maximum(self.draws @ rows, 1), [0.025, 0.975])
+        return cost, float(low), float(high), cost / drop if drop is not None and drop > 0 else None
 
 
 def _by_source(
     players: Sequence[str],
     per_player: np.ndarray,
     sources: Mapping[str, str],
-    resample: np.ndarray | None,
+    resampled: _Resampled,
     drop: float | None,
 ) -> tuple[SourceShare, ...]:
     groups: dict[str, list[int]] = {}
@@ -327,6 +414,6 @@ def _by_source(
             groups.setdefault(sources[name], []).append(i)
     found = []
     for source, members in groups.items():
-        cost, low, high, share = _cost(per_player[members].sum(axis=0), resample, drop)
+        cost, low, high, share = resampled.cost(per_player[members].sum(axis=0), drop)
         found.append(SourceShare(source, tuple(players[i] for i in members), cost, low, high, share))
     return tuple(sorted(found, key=lambda item: -item.cost))

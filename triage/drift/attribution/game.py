@@ -1,6 +1,6 @@
 """Healthy rows as they would have gone under some of the changes at once: the worth of a coalition of suspects."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -73,12 +73,27 @@ class Replay:
         loss = self.losses[changed]
         if not moved:
             return loss
+        weights = self.weighted(moved)
+        # The same mean as weights * loss, linearised: resampling rows then shows the error of a *normalised* mean.
+        return loss + (weights - 1) * (loss - float((weights * loss).mean()))
+
+    def under(self, changed: Mapping[str, pd.Series], moved: Iterable[str]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Loss per row (n,) with columns ``changed``, and the weights (n,) that give the rows the current shares of
+        ``moved``; None where nothing moved."""
+        loss = self.base_loss
+        if changed:
+            self.evaluations += 1
+            loss = self.loss(self.truth, scores(self.predict, self.rows.assign(**changed)))
+        named = frozenset(moved)
+        return loss, self.weighted(named) if named else None
+
+    def weighted(self, names: Iterable[str]) -> np.ndarray:
+        """Weights (n,) that give the rows the current shares of ``names``, all of which have targets."""
+        moved = frozenset(names)
         if moved not in self.weights:
             pairs = [self.targets[name] for name in sorted(moved)]
             self.weights[moved] = rake([codes for codes, _ in pairs], [share for _, share in pairs])
-        weights = self.weights[moved]
-        # The same mean as weights * loss, linearised: resampling rows then shows the error of a *normalised* mean.
-        return loss + (weights - 1) * (loss - float((weights * loss).mean()))
+        return self.weights[moved]
 
 
 @dataclass(frozen=True, slots=True)

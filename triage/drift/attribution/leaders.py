@@ -18,7 +18,7 @@ FOLLOWED = 0.6
 
 def follow(names: Sequence[str], moved: Mapping[str, Population]) -> dict[str, str]:
     """Follower to leader, among ``names``; who is not in it leads."""
-    left = sorted(names, key=lambda name: -_divergence(_before(moved[name]), moved[name].target))
+    left = sorted(names, key=lambda name: -divergence(moved[name]))
     leaders: list[str] = []
     follows: dict[str, str] = {}
     while left:
@@ -29,6 +29,11 @@ def follow(names: Sequence[str], moved: Mapping[str, Population]) -> dict[str, s
                 follows[name] = leaders[-1]
         left = [name for name in left if name not in follows]
     return follows
+
+
+def divergence(moved: Population) -> float:
+    """How far a feature moved: the stability index of its codes, in nats."""
+    return _divergence(_before(moved), moved.target)
 
 
 def explained(moved: Population, weights: np.ndarray) -> float:

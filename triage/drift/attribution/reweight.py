@@ -8,7 +8,10 @@ import numpy as np
 MAX_WEIGHT = 100.0
 UNDECIDED_ERROR = 0.4
 CLOSE_ENOUGH = 0.01
-DECISIVE = 1.0  # standard errors from one half
+DECISIVE, DECISIVE_ALONE = 1.0, 3.0
+"""Standard errors from one half, and where the other features moved for reasons of their own: poor witnesses."""
+RESTLESS = 2.0
+"""Times what sampling has them move; beyond it the other features moved for reasons of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +19,19 @@ class Switch:
     """Did the other features move as they would if ``feature``'s population had shifted?
 
     ``followed`` is about 1 when they did (covariate drift), about 0 when they stayed (the feature alone is corrupted);
-    ``error`` is its standard error. With ``error`` above 0.4 nothing depends on the feature enough to tell.
+    ``error`` is its standard error. With ``error`` above 0.4 nothing depends on the feature enough to tell. ``scatter``
+    is how much the others moved that it does not explain, in units of sampling variance.
     """
 
     feature: str
     followed: float
     error: float
+    scatter: float = 1.0
 
     @property
     def decided(self) -> bool:
-        return self.error <= UNDECIDED_ERROR and abs(self.followed - 0.5) > DECISIVE * self.error
+        beyond = DECISIVE if self.scatter < RESTLESS else DECISIVE_ALONE
+        return self.error <= UNDECIDED_ERROR and abs(self.followed - 0.5) > beyond * self.error
 
     @property
     def covariate_drift(self) -> bool:
@@ -95,11 +101,11 @@ def switch(
         cells += max(int(used.sum()) - 1, 0)
         noise += noise_per_cell * max(int(used.sum()) - 1, 0)
     signal = max(power - noise, 0.0)
+    sampling = 1 / n + 1 / m
     if signal <= 0:
-        return Switch(feature, 0.0, np.inf)
+        return Switch(feature, 0.0, np.inf, max(1.0, moved_in_all / max(cells * sampling, 1e-12)))
     followed = product / signal
     # Witnesses that moved for reasons of their own say little of this feature: their unexplained moves count as noise.
     unexplained = moved_in_all - 2 * followed * product + followed**2 * power
-    sampling = 1 / n + 1 / m
     scatter = max(1.0, unexplained / max(cells * sampling, 1e-12))
-    return Switch(feature, followed, float(np.sqrt(power * sampling * scatter)) / signal)
+    return Switch(feature, followed, float(np.sqrt(power * sampling * scatter)) / signal, scatter)

@@ -1,8 +1,9 @@
 """Faults of whole rows: rows that are missing from a stretch of the log, that have not arrived yet, or that came twice.
 
 How many rows were to be expected is known best from the traffic that the service counted; a log that keeps a share of
-the requests keeps the same share while it is whole. Without it, the same time of healthy days tells, and as visitors
-may stay away too, only stretches that are next to empty are called missing.
+the requests keeps the same share while it is whole. Traffic is believed only where it went with the rows of healthy
+windows: a figure of other requests than those of the log tells nothing of the log. Without it, the same time of healthy
+days tells, and as visitors may stay away too, only stretches that are next to empty are called missing.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,10 @@ LEAST_THINNED = 0.2
 """Missing from the window as a whole."""
 BEYOND_HEALTHY = 0.9
 """A fault lies below this part of what all but 1% of healthy bins have."""
+AGREEING = 0.1
+"""Of the rows that traffic leads one to expect, how far healthy bins may be off beyond chance for it to be believed."""
+CHANCE_MEDIAN = 0.6745
+"""Median of the absolute value of a standard normal."""
 DAY = 86_400.0
 
 
@@ -54,7 +59,7 @@ def find_row_faults(healthy: Sequence[Arrivals], now: Arrivals) -> tuple[DataFau
 
 
 def _missing(healthy: Sequence[Arrivals], now: Arrivals) -> tuple[DataFault, ...]:
-    counted = bool(np.isfinite(now.traffic).all()) and all(np.isfinite(one.traffic).all() for one in healthy)
+    counted = _traffic_tells(healthy, now)
     expected = _expected(healthy, now, counted)
     telling = expected >= LEAST_EXPECTED
     total = float(expected[telling].sum())
@@ -72,18 +77,45 @@ def _missing(healthy: Sequence[Arrivals], now: Arrivals) -> tuple[DataFault, ...
         for first, after in _runs(short, telling)
         if lost[first:after].sum() >= (LEAST_MISSING if telling[after:].any() else LEAST_LATE) * total
     ]
-    whole = float(np.minimum(now.counts, expected)[telling & ~short].sum())
-    rest = float(expected[telling & ~short].sum())
-    if counted and rest:
-        thin = whole / rest
-        before = min(
-            (float(one.counts.sum()) / max(float(_expected(healthy, one, counted).sum()), 1.0) for one in healthy),
-            default=1.0,
-        )
+    thin = _whole(now.counts, expected, telling & ~short)
+    if counted and thin is not None:
+        parts = ((one.counts, _expected(healthy, one, counted)) for one in healthy)
+        before = min((whole for part in parts if (whole := _whole(*part, part[1] >= LEAST_EXPECTED))), default=1.0)
         if thin < min(1 - LEAST_THINNED, BEYOND_HEALTHY * before):
             text = f"{1 - thin:.0%} of the rows {said} are missing all over the window"
             faults.append(DataFault(FaultKind.MISSING_ROWS, "", "", 1 - thin, 1 - before, np.inf, text))
     return tuple(faults)
+
+
+def _whole(counts: np.ndarray, expected: np.ndarray, telling: np.ndarray) -> float | None:
+    """The part of the rows expected in ``telling`` bins that is there, none of them filled by another's surplus."""
+    wanted = float(expected[telling].sum())
+    return float(np.minimum(counts, expected)[telling].sum()) / wanted if wanted else None
+
+
+def _traffic_tells(healthy: Sequence[Arrivals], now: Arrivals) -> bool:
+    """Whether traffic is known, and went with the rows while all was well: nearly as closely as chance lets it, or more
+    closely than the time of day does."""
+    if not healthy or not all(np.isfinite(one.traffic).all() for one in (now, *healthy)):
+        return False
+    by_traffic, chance = _off(healthy, counted=True)
+    by_time, _ = _off(healthy, counted=False)
+    return by_traffic <= AGREEING + chance or by_traffic <= by_time
+
+
+def _off(healthy: Sequence[Arrivals], *, counted: bool) -> tuple[float, float]:
+    """How far the rows of healthy bins are from what is expected of them, as a fraction of it, in the median: as it is,
+    and by chance alone. Infinite where no bin tells."""
+    apart, chance = [np.empty(0)], [np.empty(0)]
+    for one in healthy:
+        others = [other for other in healthy if other is not one] or list(healthy)
+        expected = _expected(others, one, counted)
+        telling = np.maximum(expected, one.counts) >= LEAST_EXPECTED
+        wanted = np.maximum(expected[telling], 1.0)
+        apart.append(np.abs(one.counts[telling] - wanted) / wanted)
+        chance.append(CHANCE_MEDIAN / np.sqrt(wanted))
+    joined = np.concatenate(apart)
+    return (float(np.median(joined)), float(np.median(np.concatenate(chance)))) if joined.size else (np.inf, 0.0)
 
 
 def _expected(healthy: Sequence[Arrivals], now: Arrivals, counted: bool) -> np.ndarray:

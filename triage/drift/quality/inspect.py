@@ -104,9 +104,11 @@ def find_faults(
                 for reading in channels.values()
                 if (fault := _fault(reading, before[feature], limit, times)) is not None
             ]
-        kinds = {fault.kind for fault in found}
-        if not kinds & {FaultKind.UNIT, FaultKind.RANGE, FaultKind.STUCK}:
-            found.extend(_impossible(baseline[feature], current[feature], None if time is None else current[time]))
+        if not {fault.kind for fault in found} & {FaultKind.UNIT, FaultKind.STUCK}:
+            impossible = _impossible(baseline[feature], current[feature], None if time is None else current[time])
+            if impossible:
+                found = [fault for fault in found if fault.kind is not FaultKind.RANGE]
+            found.extend(impossible)
         faults.extend(found)
     named = [replace(fault, source=sources.get(fault.feature, "")) for fault in faults]
     ordered = tuple(sorted(named, key=lambda fault: (-fault.share, fault.feature, fault.kind)))

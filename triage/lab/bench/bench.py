@@ -15,7 +15,7 @@ from triage.lab.bench.scores import by, confusion, first_kind, reliability, righ
 
 EVALUATION_SEED = 20
 FIT_SEED = 21
-QUICK_ROUNDS, FULL_ROUNDS = 3, 20
+QUICK_ROUNDS, FULL_ROUNDS = 2, 13
 
 
 @dataclass(frozen=True, slots=True)
