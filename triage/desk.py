@@ -1,15 +1,12 @@
 """All that a front end may call: receive, advance, approve, reject, abort, list, show, verify."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from triage.errors import JournalError, LeaseHeld, NotFound, Refused, TriageError
-from triage.journal import LEASE_LENGTH, Chain, Entry, Journal, Lease, Summary
+from triage.errors import NotFound, Refused
+from triage.journal import Chain, Entry, Journal, Summary
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,9 +14,8 @@ if TYPE_CHECKING:
     from triage.catalog import Catalog, Model
     from triage.catalog.model import ApprovalPolicy
     from triage.engine import Move
-    from triage.incident import Alert, Approval, Event, Incident, Moment, Plan, Release, Section, State, Window
+    from triage.incident import Alert, Event, Incident, Moment, Plan, Release, Section, Window
     from triage.lineage.champions import Reign
-    from triage.playbook import Playbook
     from triage.ports import Clock, Registry
     from triage.step import Ports
 
@@ -27,11 +23,6 @@ Progress = Callable[[str], None]
 DEFAULT_PLAYBOOK = "model_quality_drop"
 MOST_JOINED = 200
 """Alerts that an incident takes into its journal beside its own."""
-SHORTLY = timedelta(seconds=3)
-"""A wait that is not worth letting go of an incident for."""
-POLL_SECONDS = 2.0
-"""How soon an executor that waits notices what others have written."""
-WITHDRAW_WAITS = (1.0, 2.0, 4.0, 8.0)
 
 
 class Receipt(NamedTuple):
@@ -212,36 +203,20 @@ class Desk:
         rest is left for the next call. Raises LeaseHeld while another process does, JournalError where nothing can be
         written: then a challenger under way gets no more traffic.
         """
-        from triage import engine
+        from triage.executor import Executor, Manner, leased
         from triage.incident import State
         from triage.playbook import Playbook
 
         before = self.journal.read(incident)
         self.journal.verify(incident)
         playbook = Playbook.parse(self.journal.document(before.playbook_digest), f"{before.playbook}.yaml")
-        catalog = self._catalog(before)
-        with self._leased(incident) as lease:
-            if again and before.state is not State.ABORTED:
-                failed = engine.unfinished(self.journal.read(incident), playbook)
-                reopened = [Entry("step_reopened", {"step": step.id, "uses": step.uses}) for step in failed]
-                if reopened:
-                    self.journal.append(incident, reopened, lease)
+        catalog, manner = self._catalog(before), Manner(progress, patient, brief, stop)
+        with leased(self.journal, self._clock, incident) as lease:
             ports = self._connect(catalog)
-            try:
-                return self._work(incident, lease, playbook, catalog, ports, progress, patient, brief, stop)
-            except JournalError as error:
-                if not isinstance(error, LeaseHeld):
-                    self._take_off(incident, catalog, ports, progress)
-                raise
-
-    def _take_off(self, incident: str, catalog: "Catalog", ports: "Ports", progress: Progress) -> None:
-        """Nothing can be written down any more, so nobody watches a challenger that is asked: the kill switch, which
-        needs no journal. What follows is for the next call, once there is room."""
-        with suppress(TriageError):
-            found = self.journal.read(incident)
-            if ports.router is not None and found.release is not None and found.release.under_way:
-                ports.router.halt(catalog.model(found.model).registered_model)
-                progress(f"nothing can be written down: version {found.release.champion} answers everything")
+            executor = Executor(self.journal, self._clock, lease, incident, playbook, catalog, ports, manner)
+            if again and before.state is not State.ABORTED:
+                executor.reopen()
+            return executor.work()
 
     def approve(
         self, incident: str, plan: str, by: str, *, account: str = "", ttl: "timedelta | None" = None
@@ -325,33 +300,11 @@ class Desk:
         self._withdraw(found, found.release, f"rolled back by {by}: {reason}")
         return self.journal.read(incident)
 
-    def _withdraw(
-        self,
-        found: "Incident",
-        release: "Release",
-        reason: str,
-        lease: Lease | None = None,
-        ports: "Ports | None" = None,
-    ) -> None:
-        """Intent, effect, outcome of going back to the champion of before. Raises what the router or registry raise."""
-        from dataclasses import replace
-
-        from triage.incident import ReleaseStage, State
-        from triage.routing import withdraw
+    def _withdraw(self, found: "Incident", release: "Release", reason: str) -> None:
+        from triage.executor import go_back
 
         catalog = self._catalog(found)
-        model = catalog.model(found.model)
-        stage = ReleaseStage.WITHDRAWN
-        back = replace(release, stage=stage, weight=0.0, shadow=0.0, reached=False, reason=reason)
-        if release.stage is not stage:
-            self.journal.append(found.id, [Entry("release_changed", {"release": back})], lease)
-        ports = ports or self._connect(catalog)
-        noticed = withdraw(ports, model.registered_model, model.alias, release, f"{found.id}/withdraw")
-        reason = f"{reason}; {noticed}" if noticed else reason
-        entries = [Entry("release_changed", {"release": replace(back, reached=True, reason=reason)})]
-        if found.state is not State.ABORTED:
-            entries.append(Entry("state_changed", {"state": State.NEEDS_PERSON, "reason": reason}))
-        self.journal.append(found.id, entries, lease)
+        go_back(self.journal, self._connect(catalog), catalog.model(found.model), found, release, reason)
 
     def take(self, incident: str, by: str, *, account: str = "") -> "Incident":
         """Say who has ``incident`` now; ``by`` empty gives it back. It stops nobody else from deciding on it."""
@@ -402,144 +355,6 @@ class Desk:
         from triage.catalog import Catalog
 
         return Catalog.restore(self.journal.document(incident.catalog_digest))
-
-    def _stopped(self, incident: str) -> bool:
-        """Whether ``incident`` was aborted, or its release withdrawn by a person, asked from any thread."""
-        from triage.incident import State
-
-        with suppress(JournalError):
-            journal = Journal(self.journal.path, self._clock)
-            try:
-                found = journal.read(incident)
-                return found.state is State.ABORTED or found.withdrawal is not None
-            finally:
-                journal.close()
-        return False
-
-    def _work(
-        self,
-        incident_id: str,
-        lease: Lease,
-        playbook: "Playbook",
-        catalog: "Catalog",
-        ports: "Ports",
-        progress: Progress,
-        patient: bool,
-        brief: bool,
-        stop: "Callable[[], bool]",
-    ) -> "Incident":
-        from triage import engine
-        from triage.incident import State
-        from triage.scope import Scope
-
-        scope = Scope()
-        stopped = partial(self._stopped, incident_id)
-        told = ""
-        while True:
-            incident = self.journal.read(incident_id)
-            if stop():
-                return incident
-            now = self._clock.now()
-            policy = catalog.model(incident.model).approval
-            match engine.next_move(
-                incident, playbook, now, four_eyes=policy.four_eyes, auto_approve=policy.auto_approve
-            ):
-                case engine.Settle(state, reason):
-                    self._stand(incident, state, reason, lease)
-                    if not (patient and state is State.WAITING_FOR_APPROVAL):
-                        return self.journal.read(incident_id)
-                    if (line := f"waiting for an approval: {reason}") != told:
-                        progress(told := line)
-                    self._pause()
-                case engine.Wait(until, reason, state):
-                    if state is not incident.state:
-                        self._stand(incident, state, reason, lease)
-                    if brief and until > now + SHORTLY:
-                        return self.journal.read(incident_id)
-                    if (line := f"waiting until {until:%H:%M:%S}: {reason}") != told:
-                        progress(told := line)
-                    self._pause(until)
-                case engine.Grant(digest, steps):
-                    approval = self._granted(digest, steps, policy.ttl)
-                    self.journal.append(incident_id, [Entry("approved", {"approval": approval})], lease)
-                case engine.Withdraw(release, reason):
-                    progress(f"back to version {release.champion}: {reason}")
-                    if not self._withdrawn(incident, release, reason, lease, ports, progress):
-                        return self.journal.read(incident_id)
-                case engine.Skip(step, reason):
-                    entry = Entry("step_skipped", {"step": step.id, "uses": step.uses, "reason": reason})
-                    self.journal.append(incident_id, [entry], lease)
-                case engine.Run() as move:
-                    if not move.tick:
-                        progress(move.step.title or move.step.id)
-                        self.journal.append(incident_id, [engine.begin(move, incident)], lease)
-                        incident = self.journal.read(incident_id)  # an abort may have come first
-                    ctx = engine.context(move, incident, playbook, catalog, ports, scope, progress, stopped)
-                    entries = engine.perform(move, ctx, now=self._clock.now)
-                    self.journal.append(incident_id, entries, lease)
-
-    def _stand(self, incident: "Incident", state: "State", reason: str, lease: Lease) -> None:
-        """Write down where ``incident`` stands, where that is news."""
-        if (state, reason) != (incident.state, incident.state_reason):
-            self.journal.append(incident.id, [Entry("state_changed", {"state": state, "reason": reason})], lease)
-
-    def _pause(self, until: "datetime | None" = None) -> None:
-        """Sleep until ``until``, or until somebody else writes to the journal: an approval, an abort."""
-        seen = self.journal.version()
-        while self.journal.version() == seen:
-            left = POLL_SECONDS if until is None else (until - self._clock.now()).total_seconds()
-            if left <= 0:
-                return
-            self._clock.sleep(min(left, POLL_SECONDS))
-
-    def _granted(self, digest: str, steps: tuple[str, ...], ttl: "timedelta") -> "Approval":
-        from triage.incident import Approval
-
-        now = self._clock.now()
-        return Approval(digest, "the catalogue", now, now + ttl, f"approval.auto_approve: {', '.join(steps)}")
-
-    def _withdrawn(
-        self, incident: "Incident", release: "Release", reason: str, lease: Lease, ports: "Ports", progress: Progress
-    ) -> bool:
-        """Whether the challenger gets no more traffic; tried a few times, for nothing else matters then."""
-        from triage.incident import State
-
-        for wait in (*WITHDRAW_WAITS, None):
-            try:
-                self._withdraw(incident, release, reason, lease, ports)
-            except TriageError as error:
-                said = f"version {release.champion} could not be brought back: {error}"
-                progress(said)
-                if wait is None:
-                    state = State.NEEDS_PERSON if incident.state is not State.ABORTED else State.ABORTED
-                    self._stand(incident, state, said, lease)
-                    return False
-                self._clock.sleep(wait)
-            else:
-                return True
-        return False
-
-    @contextmanager
-    def _leased(self, incident: str) -> Iterator[Lease]:
-        """Hold the lease on ``incident``, renewed by a thread of its own however long a step takes."""
-        lease = self.journal.acquire(incident)
-        over = threading.Event()
-
-        def renew() -> None:
-            with suppress(JournalError):  # a lease that is lost shows at the next append, which refuses
-                journal = Journal(self.journal.path, self._clock)
-                while not over.wait((LEASE_LENGTH / 3).total_seconds()):
-                    journal.renew(lease)
-
-        thread = threading.Thread(target=renew, name=f"lease on {incident}", daemon=True)
-        thread.start()
-        try:
-            yield lease
-        finally:
-            over.set()
-            thread.join()
-            with suppress(JournalError):
-                self.journal.release(lease)
 
 
 def run_key(alert: "Alert", playbook: str) -> str | None:

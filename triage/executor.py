@@ -1,0 +1,246 @@
+"""One incident, worked on until it is settled: the engine chooses what comes next; the doing is written down, waited
+for, and taken back from here."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from triage import engine
+from triage.catalog import Catalog, Model
+from triage.errors import JournalError, LeaseHeld, TriageError
+from triage.incident import Approval, Incident, Release, ReleaseStage, State
+from triage.journal import LEASE_LENGTH, Entry, Journal, Lease
+from triage.playbook import Playbook
+from triage.ports import Clock
+from triage.routing import withdraw
+from triage.scope import Scope
+from triage.step import Ports
+
+SHORTLY = timedelta(seconds=3)
+"""A wait that is not worth letting go of an incident for."""
+POLL_SECONDS = 2.0
+"""How soon an executor that waits notices what others have written."""
+WITHDRAW_WAITS = (1.0, 2.0, 4.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an incident is worked on.
+
+    ``patient``: go on waiting where an approval is missing. ``brief``: wait for nothing, not for a time either.
+    ``stop`` is asked between two steps; once it says yes, the rest is left for another time.
+    """
+
+    progress: Callable[[str], None] = lambda line: None
+    patient: bool = False
+    brief: bool = False
+    stop: Callable[[], bool] = lambda: False
+
+
+class Executor:
+    """Who holds the lease on one incident."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        lease: Lease,
+        incident: str,
+        playbook: Playbook,
+        catalog: Catalog,
+        ports: Ports,
+        manner: Manner,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._lease = lease
+        self._id = incident
+        self._playbook = playbook
+        self._catalog = catalog
+        self._ports = ports
+        self._manner = manner
+        self._scope = Scope()
+        self._told = ""
+
+    def work(self) -> Incident:
+        """Raises JournalError where nothing can be written: then a challenger under way gets no more traffic."""
+        try:
+            while (settled := self._move()) is None:
+                pass
+            return settled
+        except JournalError as error:
+            if not isinstance(error, LeaseHeld):
+                self._take_off()
+            raise
+
+    def reopen(self) -> None:
+        """Steps that failed may be tried once more."""
+        failed = engine.unfinished(self._journal.read(self._id), self._playbook)
+        reopened = [Entry("step_reopened", {"step": step.id, "uses": step.uses}) for step in failed]
+        if reopened:
+            self._append(*reopened)
+
+    def _move(self) -> Incident | None:
+        """Do the next thing; the incident, once there is nothing more to do now."""
+        incident, now, manner = self._journal.read(self._id), self._clock.now(), self._manner
+        if manner.stop():
+            return incident
+        policy = self._catalog.model(incident.model).approval
+        match engine.next_move(
+            incident, self._playbook, now, four_eyes=policy.four_eyes, auto_approve=policy.auto_approve
+        ):
+            case engine.Settle(state, reason):
+                self._stand(incident, state, reason)
+                if not (manner.patient and state is State.WAITING_FOR_APPROVAL):
+                    return self._journal.read(self._id)
+                self._tell(f"waiting for an approval: {reason}")
+                self._pause()
+            case engine.Wait(until, reason, state):
+                if state is not incident.state:
+                    self._stand(incident, state, reason)
+                if manner.brief and until > now + SHORTLY:
+                    return self._journal.read(self._id)
+                self._tell(f"waiting until {until:%H:%M:%S}: {reason}")
+                self._pause(until)
+            case engine.Grant(digest, steps):
+                said = f"approval.auto_approve: {', '.join(steps)}"
+                self._append(
+                    Entry("approved", {"approval": Approval(digest, "the catalogue", now, now + policy.ttl, said)})
+                )
+            case engine.Withdraw(release, reason):
+                manner.progress(f"back to version {release.champion}: {reason}")
+                if not self._withdrawn(incident, release, reason):
+                    return self._journal.read(self._id)
+            case engine.Skip(step, reason):
+                self._append(Entry("step_skipped", {"step": step.id, "uses": step.uses, "reason": reason}))
+            case engine.Run() as move:
+                self._run(move, incident)
+        return None
+
+    def _run(self, move: engine.Run, incident: Incident) -> None:
+        if not move.tick:
+            self._manner.progress(move.step.title or move.step.id)
+            self._append(engine.begin(move, incident))
+            incident = self._journal.read(self._id)  # an abort may have come first
+        ctx = engine.context(
+            move,
+            incident,
+            self._playbook,
+            self._catalog,
+            self._ports,
+            self._scope,
+            self._manner.progress,
+            self._stopped,
+        )
+        self._append(*engine.perform(move, ctx, now=self._clock.now))
+
+    def _append(self, *entries: Entry) -> None:
+        self._journal.append(self._id, entries, self._lease)
+
+    def _stand(self, incident: Incident, state: State, reason: str) -> None:
+        """Write down where ``incident`` stands, where that is news."""
+        if (state, reason) != (incident.state, incident.state_reason):
+            self._append(Entry("state_changed", {"state": state, "reason": reason}))
+
+    def _tell(self, line: str) -> None:
+        """What is waited for is told once."""
+        if line != self._told:
+            self._manner.progress(line)
+            self._told = line
+
+    def _pause(self, until: datetime | None = None) -> None:
+        """Sleep until ``until``, or until somebody else writes to the journal: an approval, an abort."""
+        seen = self._journal.version()
+        while self._journal.version() == seen:
+            left = POLL_SECONDS if until is None else (until - self._clock.now()).total_seconds()
+            if left <= 0:
+                return
+            self._clock.sleep(min(left, POLL_SECONDS))
+
+    def _stopped(self) -> bool:
+        """Whether the incident was aborted, or its release withdrawn by a person, asked from any thread."""
+        with suppress(JournalError):
+            journal = Journal(self._journal.path, self._clock)
+            try:
+                found = journal.read(self._id)
+                return found.state is State.ABORTED or found.withdrawal is not None
+            finally:
+                journal.close()
+        return False
+
+    def _withdrawn(self, incident: Incident, release: Release, reason: str) -> bool:
+        """Whether the challenger gets no more traffic; tried a few times, for nothing else matters then."""
+        model = self._catalog.model(incident.model)
+        for wait in (*WITHDRAW_WAITS, None):
+            try:
+                go_back(self._journal, self._ports, model, incident, release, reason, self._lease)
+            except TriageError as error:
+                said = f"version {release.champion} could not be brought back: {error}"
+                self._manner.progress(said)
+                if wait is None:
+                    self._stand(
+                        incident, State.NEEDS_PERSON if incident.state is not State.ABORTED else State.ABORTED, said
+                    )
+                    return False
+                self._clock.sleep(wait)
+            else:
+                return True
+        return False
+
+    def _take_off(self) -> None:
+        """Nothing can be written down any more, so nobody watches a challenger that is asked: the kill switch, which
+        needs no journal. What follows is for the next call, once there is room."""
+        with suppress(TriageError):
+            found = self._journal.read(self._id)
+            if self._ports.router is not None and found.release is not None and found.release.under_way:
+                self._ports.router.halt(self._catalog.model(found.model).registered_model)
+                self._manner.progress(
+                    f"nothing can be written down: version {found.release.champion} answers everything"
+                )
+
+
+def go_back(
+    journal: Journal,
+    ports: Ports,
+    model: Model,
+    found: Incident,
+    release: Release,
+    reason: str,
+    lease: Lease | None = None,
+) -> None:
+    """Intent, effect, outcome of going back to the champion of before. Raises what the router or registry raise."""
+    stage = ReleaseStage.WITHDRAWN
+    back = replace(release, stage=stage, weight=0.0, shadow=0.0, reached=False, reason=reason)
+    if release.stage is not stage:
+        journal.append(found.id, [Entry("release_changed", {"release": back})], lease)
+    noticed = withdraw(ports, model.registered_model, model.alias, release, f"{found.id}/withdraw")
+    reason = f"{reason}; {noticed}" if noticed else reason
+    entries = [Entry("release_changed", {"release": replace(back, reached=True, reason=reason)})]
+    if found.state is not State.ABORTED:
+        entries.append(Entry("state_changed", {"state": State.NEEDS_PERSON, "reason": reason}))
+    journal.append(found.id, entries, lease)
+
+
+@contextmanager
+def leased(journal: Journal, clock: Clock, incident: str) -> Iterator[Lease]:
+    """Hold the lease on ``incident``, renewed by a thread of its own however long a step takes. Raises LeaseHeld."""
+    lease = journal.acquire(incident)
+    over = threading.Event()
+
+    def renew() -> None:
+        with suppress(JournalError):  # a lease that is lost shows at the next append, which refuses
+            own = Journal(journal.path, clock)
+            while not over.wait((LEASE_LENGTH / 3).total_seconds()):
+                own.renew(lease)
+
+    thread = threading.Thread(target=renew, name=f"lease on {incident}", daemon=True)
+    thread.start()
+    try:
+        yield lease
+    finally:
+        over.set()
+        thread.join()
+        with suppress(JournalError):
+            journal.release(lease)
