@@ -25,3 +25,9 @@ def new_database(migrated_database: Path, tmp_path: Path) -> Callable[[], Path]:
         return Path(shutil.copy(migrated_database, tmp_path / "mlflow.db"))
 
     return make
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Where a test's journal is."""
+    return tmp_path / "home"

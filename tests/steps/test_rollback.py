@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.light_world import ALERT, version
+from tests.release_steps import approved
 from tests.release_world import World, believed
 from triage.desk import Desk
 from triage.diagnosis.plan import plan
 from triage.errors import Refused
-from triage.incident import Cause, CauseKind, Diagnosis, Incident, State
+from triage.incident import Cause, CauseKind, Diagnosis, State
 from triage.journal import Entry
 from triage.ports import Rollout
 
@@ -40,14 +41,6 @@ def deployed(world: World, home: Path, *, previous: str = "1", arrived: str = "2
     made = plan(diagnosis, "shop", "2", (), previous=previous)
     desk.journal.append(name, [Entry("diagnosed", {"diagnosis": diagnosis}), Entry("planned", {"plan": made})])
     return desk, name
-
-
-def approved(desk: Desk, name: str) -> Incident:
-    waits = desk.advance(name)
-    assert waits.state is State.WAITING_FOR_APPROVAL, waits.state_reason
-    assert waits.plan is not None
-    desk.approve(name, waits.plan.digest, "ann")
-    return desk.advance(name)
 
 
 def test_an_approved_rollback_moves_traffic_and_alias_and_is_followed(tmp_path: Path) -> None:
