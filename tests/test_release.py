@@ -1,6 +1,6 @@
 """From an approved plan to a recovered model, on traffic that goes on; and who may stop it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,18 +83,33 @@ def test_a_challenger_that_fails_its_comparison_gets_no_traffic(home: Path) -> N
     assert done.steps["shadow"].skipped
 
 
+@dataclass(frozen=True, slots=True)
+class Fixed(Offers):
+    """Whatever is shown sells with this chance."""
+
+    chance: float = 0.0
+
+    def serve(self, rng: np.random.Generator, seconds: np.ndarray, predict: Any) -> Any:
+        return replace(Offers(FAR).serve(rng, seconds, predict), chances=np.full(len(seconds), self.chance))
+
+
+def sells_afterwards(world: World, chance: float) -> None:
+    """Once version 2 serves everybody."""
+    advance, shop = world.simulation._step, Fixed(chance=chance)
+
+    def step(begin: float, rollout: Rollout) -> None:
+        if rollout.champion == "2":
+            world.simulation.shop = shop
+        advance(begin, rollout)
+
+    world.simulation._step = step  # type: ignore[method-assign]
+
+
 def test_a_kpi_that_gets_worse_after_the_full_release_takes_it_back(home: Path) -> None:
     world = World()
     desk, name, waits = at_the_release(world, home)
     desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
-    advance = world.simulation._step
-
-    def slump(begin: float, rollout: Rollout) -> None:
-        if rollout.champion == "2":
-            world.simulation.shop = _Unsold()
-        advance(begin, rollout)
-
-    world.simulation._step = slump  # type: ignore[method-assign]
+    sells_afterwards(world, 0.02)
     done = desk.advance(name)
     assert done.state is State.NEEDS_PERSON
     assert done.steps["recovery"].outputs["verdict"] == "worse"
@@ -103,34 +118,17 @@ def test_a_kpi_that_gets_worse_after_the_full_release_takes_it_back(home: Path) 
     assert "Version 1 serves again" in done.state_reason
 
 
-class _Unsold(Offers):
-    def serve(self, rng: np.random.Generator, seconds: np.ndarray, predict: Any) -> Any:
-        return replace(Offers(FAR).serve(rng, seconds, predict), chances=np.full(len(seconds), 0.02))
-
-
 def test_what_does_not_recover_is_left_to_a_person_with_what_was_learned(home: Path) -> None:
     world = World()
     desk, name, waits = at_the_release(world, home)
     desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
-    advance = world.simulation._step
-
-    def same(begin: float, rollout: Rollout) -> None:
-        if rollout.champion == "2":
-            world.simulation.shop = _AsBefore()
-        advance(begin, rollout)
-
-    world.simulation._step = same  # type: ignore[method-assign]
+    sells_afterwards(world, 0.25)
     done = desk.advance(name)
     assert done.state is State.NEEDS_PERSON
     assert "not recovered" in done.state_reason
     assert "look at the causes after it" in done.state_reason
     assert world.served() == ("2", "2")
     assert "triage.stale" in tags(world, "2")
-
-
-class _AsBefore(Offers):
-    def serve(self, rng: np.random.Generator, seconds: np.ndarray, predict: Any) -> Any:
-        return replace(Offers(FAR).serve(rng, seconds, predict), chances=np.full(len(seconds), 0.25))
 
 
 def test_an_undecided_canary_holds_its_share_watched_and_goes_back_when_nobody_decides(home: Path) -> None:

@@ -15,6 +15,8 @@ from triage.lab.worlds.story import build_story
 from triage.lab.worlds.world import World
 
 ROOT = Path(__file__).parent.parent
+AT = ("2-", "9+", "16+", "20-", "24+", "28-")
+"""The appends to die at: before (-) or once they are on disk (+)."""
 pytestmark = pytest.mark.xdist_group("story on disk")
 
 
@@ -41,12 +43,14 @@ def outline(end: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("story")
 def test_a_run_killed_on_real_files_and_a_real_registry_ends_as_one_that_was_not(folder: Path) -> None:
-    """Of its 40 or so appends: before the tag in the registry is known to be written, and amid the analyses."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.killed_story", str(folder), "2-", "16+"]
+    """A sample of its appends, of which `test_release_killed` tries every one in a smaller world: before the tag in the
+    registry is known to be written, amid the analyses, at the diagnosis and at the plan."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.killed_story", str(folder), *AT]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     runs = json.loads(done.stdout.splitlines()[-1])
     whole = runs.pop("whole")
+    print(f"{len(runs)} kill points tried, of {whole['events'] - 1} events: {', '.join(runs)}")
     assert outline(whole["end"])["cause"] == ["feature_drift", "user_location"]
     for name, run in runs.items():
         assert run["died"], f"{name}: nothing was killed"

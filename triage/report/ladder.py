@@ -30,6 +30,12 @@ KIND_NAMES = {
     CauseKind.UNKNOWN: "unknown",
 }
 
+
+def spoken(what: str) -> str:
+    """What could not be measured, in words where it is a kind of cause."""
+    return next((name for kind, name in KIND_NAMES.items() if kind.value == what), what)
+
+
 VERDICT_GLYPHS = {
     Verdict.SUPPORTS: "●",
     Verdict.REFUTES: "○",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from triage.incident import Event, Incident, Moment, Outcome, Section, State, Verdict
 from triage.numbers import moment, span
-from triage.report.ladder import KIND_NAMES
+from triage.report.ladder import KIND_NAMES, spoken
 from triage.report.timeline import milestones
 
 _SLOW_SECONDS = 3600.0
@@ -50,7 +50,7 @@ def lessons(incident: Incident, events: Sequence[Event]) -> tuple[Lesson, ...]:
 def action_items(incident: Incident) -> tuple[str, ...]:
     """What this incident asks to be done, beside what people write."""
     items = [
-        f"Make {item.what} measurable: {item.hint}"
+        f"Make {spoken(item.what)} measurable: {item.hint}"
         for item in (incident.diagnosis.unmeasured if incident.diagnosis else ())
         if item.hint
     ]

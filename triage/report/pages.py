@@ -15,7 +15,7 @@ from triage import numbers
 from triage.plain import one_line, visible
 from triage.report import charts
 from triage.report.contents import Report
-from triage.report.ladder import Standing
+from triage.report.ladder import Standing, spoken
 from triage.report.timeline import TimelineEntry
 
 
@@ -78,7 +78,13 @@ def _environment(finalize: Any) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        clock=numbers.clock, xy=_coordinate, span=numbers.span, moment=numbers.moment, one_line=one_line
+        clock=numbers.clock,
+        xy=_coordinate,
+        span=numbers.span,
+        moment=numbers.moment,
+        one_line=one_line,
+        spoken=spoken,
+        number=numbers.number,
     )
     environment.globals.update(Standing=Standing, NOTHING=numbers.NOTHING, day=_day)
     return environment

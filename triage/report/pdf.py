@@ -14,6 +14,7 @@ from triage.plain import visible
 from triage.report import charts
 from triage.report.charts import Figure, Figures
 from triage.report.contents import Report
+from triage.report.ladder import spoken
 from triage.report.pdf_drawing import place
 
 _MARGIN_MM = 18
@@ -152,7 +153,7 @@ def _write(sheet: _Sheet, report: Report, figures: Figures) -> None:
     sheet.heading("Ruled out")
     sheet.items([f"{item.name}: {item.reason}" for item in report.ruled_out], "○")
     sheet.heading("Not measured")
-    sheet.items([f"{item.what}: {item.reason}" for item in report.unmeasured], "?")
+    sheet.items([f"{spoken(item.what)}: {item.reason}" for item in report.unmeasured], "?")
     _plan(sheet, report)
     _remediation(sheet, report)
     sheet.heading("Service levels")
@@ -203,7 +204,15 @@ def _remediation(sheet: _Sheet, report: Report) -> None:
         sheet.table(
             ("Where", "Rows", "Metric", "Champion", "Challenger", "Difference", "Verdict"),
             [
-                (one.where, str(one.rows), one.metric, one.champion, one.challenger, one.difference, one.verdict)
+                (
+                    one.where,
+                    numbers.number(one.rows),
+                    one.metric,
+                    one.champion,
+                    one.challenger,
+                    one.difference,
+                    one.verdict,
+                )
                 for one in done.shown
             ],
             (5, 2, 3, 3, 3, 5, 3),

@@ -7,7 +7,7 @@ from triage.numbers import span
 from triage.plain import cells, visible, wrapped
 from triage.report.build import build
 from triage.report.contents import Citation, Report
-from triage.report.ladder import Standing
+from triage.report.ladder import Standing, spoken
 from triage.report.remedy import carried_out
 
 _BOLD, _DIM, _RED, _YELLOW, _BLUE = "1", "2", "31", "33", "34"
@@ -135,7 +135,7 @@ def _ruled_out(page: _Page, report: Report) -> Iterator[str]:
 def _unmeasured(page: _Page, report: Report) -> Iterator[str]:
     for item in report.unmeasured:
         hint = f". Hint: {item.hint}" if item.hint else ""
-        yield from page.wrapped(f"{item.what}: {item.reason}{hint}", "  ? ")
+        yield from page.wrapped(f"{spoken(item.what)}: {item.reason}{hint}", "  ? ")
 
 
 def _plan(page: _Page, report: Report) -> Iterator[str]:
