@@ -105,7 +105,10 @@ def test_a_playbook_by_name_is_found_and_a_misspelt_one_gets_a_hint(tmp_path: Pa
 
 
 def test_a_bare_path_to_data_in_a_playbook_is_refused() -> None:
-    assert "path" in faults("  - id: a\n    uses: check_feature_drift\n    with: {path: /data/x.parquet}\n")
+    for path in ("/data/x.parquet", "s3://bucket/x", "./x.csv", "C:\\x.parquet"):
+        said = faults(f"  - id: a\n    uses: check_feature_drift\n    with: {{shown: '{path}'}}\n")
+        assert f"a bare path to data, '{path}'" in said
+        assert "name it, with its version, under datasets in triage.yaml" in said
 
 
 def test_steps_can_be_looked_up_without_the_libraries_that_only_running_them_needs() -> None:
