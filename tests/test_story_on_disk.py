@@ -41,6 +41,7 @@ def outline(end: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("story")
 def test_a_run_killed_on_real_files_and_a_real_registry_ends_as_one_that_was_not(folder: Path) -> None:
     """A sample of its appends, of which `test_release_killed` tries every one in a smaller world: before the tag in the
