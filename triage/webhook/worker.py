@@ -4,6 +4,8 @@
 (`Answer`) on stdout. When stdin ends, or on SIGTERM, it finishes the step it is at and goes; the journal has the rest.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import signal
@@ -13,6 +15,25 @@ from dataclasses import dataclass
 
 from triage.codec import decode, encode
 from triage.errors import JournalError, LeaseHeld, TriageError
+
+
+_HEAVY = (
+    "httpx",
+    "mlflow.sklearn",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "ruptures",
+    "scipy.stats",
+    "skops.io",
+    "sklearn.ensemble",
+    "sklearn.metrics",
+    "statsmodels.api",
+    "triage.wiring",
+    "triage.adapters.mlflow_registry",
+    "triage.adapters.parquet",
+    "triage.adapters.prometheus",
+)
+"""What adapters and steps import when they are first asked: seconds, before anybody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +80,9 @@ def _warm() -> None:
     assert engine
     for name in step.names():
         step.load(name)
-    import mlflow  # the registry's adapter imports it when it is first asked
-
-    assert mlflow
+    for heavy in _HEAVY:
+        with contextlib.suppress(ImportError):  # a run that needs it says so
+            importlib.import_module(heavy)
 
 
 def main() -> int:
