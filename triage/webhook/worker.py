@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from triage.codec import decode, encode
 from triage.errors import JournalError, LeaseHeld, TriageError
 
-
 _HEAVY = (
     "httpx",
     "mlflow.sklearn",
