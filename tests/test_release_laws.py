@@ -13,10 +13,11 @@ from tests.release_steps import Meddling, approved, at_the_release, moves, tags
 from tests.release_world import COMPARED, World, believed, forged, ports_of, truth
 from triage.adapters.memory import MemoryClock
 from triage.desk import Desk
-from triage.engine import Run, context, perform
+from triage.engine import Run
 from triage.errors import ConfigError, LeaseHeld
 from triage.incident import Incident, Outcome, State
 from triage.journal import Entry
+from triage.performing import context, perform
 from triage.playbook import Playbook
 from triage.ports import Rollout
 from triage.scope import Scope

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from triage import engine
+from triage import engine, performing
 from triage.catalog import Catalog, Model
 from triage.errors import JournalError, LeaseHeld, TriageError
 from triage.incident import Approval, Incident, Release, ReleaseStage, State
@@ -122,9 +122,9 @@ class Executor:
     def _run(self, move: engine.Run, incident: Incident) -> None:
         if not move.tick:
             self._manner.progress(move.step.title or move.step.id)
-            self._append(engine.begin(move, incident))
+            self._append(performing.begin(move, incident))
             incident = self._journal.read(self._id)  # an abort may have come first
-        ctx = engine.context(
+        ctx = performing.context(
             move,
             incident,
             self._playbook,
@@ -134,7 +134,7 @@ class Executor:
             self._manner.progress,
             self._stopped,
         )
-        self._append(*engine.perform(move, ctx, now=self._clock.now))
+        self._append(*performing.perform(move, ctx, now=self._clock.now))
 
     def _append(self, *entries: Entry) -> None:
         self._journal.append(self._id, entries, self._lease)

@@ -13,10 +13,11 @@ from tests.prometheus_server import needs_prometheus, serving
 from triage.adapters.memory import MemoryClock, MemoryWindows
 from triage.adapters.prometheus import PrometheusMetrics
 from triage.catalog import Catalog
-from triage.engine import Run, context, perform
+from triage.engine import Run
 from triage.incident import Alert, Evidence, Incident, Verdict, Window
 from triage.lab.backfill import History
 from triage.lab.process import free_ports
+from triage.performing import context, perform
 from triage.playbook import Playbook
 from triage.scope import Scope
 from triage.step import Ports

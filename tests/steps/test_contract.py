@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from tests.light_world import ALERT, World, registry, world
 from triage.codec import canonical, decode, encode
-from triage.engine import Run, context, perform
+from triage.engine import Run
 from triage.errors import SourceUnavailable
 from triage.incident import Effect, Evidence, Incident, Outcome, Verdict
+from triage.performing import context, perform
 from triage.playbook import Playbook, StepSpec
 from triage.scope import Scope
 from triage.step import Context, load, names
