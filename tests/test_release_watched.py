@@ -84,7 +84,7 @@ def test_a_budget_that_burnt_before_the_canary_as_well_ends_nothing(home: Path) 
     desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
     done = desk.advance(name)
     looks = done.steps["canary"].looks
-    told = [one["verdict"] for look in looks for one in look["results"] if one["name"] == "errors"]
+    told = [one["verdict"] for look in looks for one in look["results"] if one["name"] == "service level errors"]
     assert "inconclusive" in told
     assert world.served() == ("2", "2"), done.state_reason
 

@@ -27,22 +27,19 @@ class ServiceLevel:
 
 def judge_level(level: ServiceLevel) -> GuardrailResult:
     """Fail where ``level`` breaks and did not before; never a pass where it could not be measured."""
+    name = f"service level {level.name}"
     if level.error:
-        return GuardrailResult(level.name, TrialVerdict.ERROR, f"service level {level.name}: {level.error}")
+        return GuardrailResult(name, TrialVerdict.ERROR, f"{name}: {level.error}")
     if level.short_rate is None or level.long_rate is None:
-        return GuardrailResult(
-            level.name, TrialVerdict.NO_DATA, f"service level {level.name}: it could not be measured"
-        )
-    said = (
-        f"service level {level.name}: {level.short_rate:.3g} (short) and {level.long_rate:.3g} (long) {level.measured}"
-        f", limit {level.factor:g}"
-    )
+        return GuardrailResult(name, TrialVerdict.NO_DATA, f"{name}: it could not be measured")
+    rates = f"{level.short_rate:.3g} (short) and {level.long_rate:.3g} (long) {level.measured}"
+    said = f"{name}: {rates}, limit {level.factor:g}"
     if min(level.short_rate, level.long_rate) < level.factor:
-        return GuardrailResult(level.name, TrialVerdict.PASS, said)
+        return GuardrailResult(name, TrialVerdict.PASS, said)
     if level.broke_before:
         told = f"{said}: it did so before the challenger was asked as well, which says nothing of it"
-        return GuardrailResult(level.name, TrialVerdict.INCONCLUSIVE, told, needed_to_promote=False)
-    return GuardrailResult(level.name, TrialVerdict.FAIL, said)
+        return GuardrailResult(name, TrialVerdict.INCONCLUSIVE, told, needed_to_promote=False)
+    return GuardrailResult(name, TrialVerdict.FAIL, said)
 
 
 def judge_rise(
