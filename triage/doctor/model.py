@@ -1,27 +1,16 @@
-"""Checks everything that a catalogue names, each by itself and in bounded time, and says what to do about what fails.
+"""The checks of one model on call."""
 
-Nothing is written anywhere.
-"""
-
-import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from triage.catalog import Catalog, Model, Secret, Training
+from triage.catalog import Catalog, Model
+from triage.doctor.check import Finding
 from triage.errors import TriageError, near
 from triage.incident import Window
 from triage.ports import DatasetInfo, ModelVersion, Windows
 from triage.step import Ports
-
-Status = Literal["ok", "failed", "warning", "skipped"]
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
@@ -31,177 +20,7 @@ _FRESH = timedelta(hours=3)
 _TEXT = ("string", "large_string", "dictionary")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """``what`` was looked at, how it is (``detail``), and what to do (``hint``) unless it is ``ok``."""
-
-    what: str
-    status: Status
-    detail: str
-    hint: str = ""
-
-
-Finding = tuple[Status, str, str]
-
-
-def run_checks(
-    catalog: Catalog,
-    ports: Ports,
-    *,
-    patience_seconds: float = 30.0,
-    also: Mapping[str, Callable[[], str]] | None = None,
-) -> tuple[Check, ...]:
-    """Every check, in the order in which to mend them. Each that takes longer than ``patience_seconds`` has failed.
-
-    ``also`` are checks of what no port is for: by what they look at, each says in a line what answers, or raises.
-    """
-    looks = list(_all(catalog, ports))
-    looks += [(what, partial(_answers, ask)) for what, ask in (also or {}).items()]
-    return tuple(Check(what, *_bounded(look, patience_seconds)) for what, look in looks)
-
-
-def _answers(ask: Callable[[], str]) -> Finding:
-    return "ok", ask(), ""
-
-
-def _all(catalog: Catalog, ports: Ports) -> Iterator[tuple[str, Callable[[], Finding]]]:
-    for path, secret in catalog.secrets():
-        yield f"secret {'.'.join(map(str, path))}", partial(_secret, secret)
-    yield "metrics", lambda: ("ok", ports.metrics.check(), "")
-    yield "registry", lambda: ("ok", ports.registry.check(), "")
-    shadows = {model.release.shadow.dataset for model in catalog.models.values() if model.release is not None}
-    for name in catalog.datasets:
-        yield f"dataset {name}", partial(_dataset, name, ports, name in shadows)
-    for name, model in catalog.models.items():
-        look = _ModelChecks(catalog, model, ports)
-        yield f"{name}: query of {model.kpi.name}", partial(look.query, model.kpi.query, model.kpi.step, True)
-        for level in model.service_levels:
-            yield f"{name}: query of {level.name}", partial(look.query, level.query, level.step or model.kpi.step, True)
-        for query in model.changes:
-            yield f"{name}: query of changes", partial(look.query, query, model.kpi.step, False)
-        yield f"{name}: champion", look.champion
-        yield f"{name}: serving log", look.serving_log
-        yield f"{name}: signature and serving log", partial(look.signature, model.serving_log.dataset)
-        yield f"{name}: signature and baseline", partial(look.signature, model.baseline.dataset)
-        yield f"{name}: features in the catalogue", look.features
-        yield f"{name}: labels", look.labels
-        if model.reference is not None:
-            yield f"{name}: reference", partial(look.joined, model.reference.dataset)
-        yield f"{name}: scoring", look.scoring
-        if model.training is not None:
-            yield f"{name}: training", partial(_training, model.training, catalog.folder)
-        if model.router is not None:
-            yield f"{name}: router", look.router
-        for alert, playbook in model.playbooks.items():
-            yield f"{name}: playbook for {alert}", partial(_playbook, playbook, catalog.folder)
-    if catalog.prevention is not None:
-        yield "prevention", partial(_prevention, ports)
-    yield from _serving(catalog, ports)
-
-
-def _prevention(ports: Ports) -> Finding:
-    """Whether rules could be written, and Prometheus be asked to read them; nothing of it is done."""
-    if ports.rules is None:
-        return "skipped", "nothing here can write rules", ""
-    return "ok", ports.rules.check(), ""
-
-
-def _serving(catalog: Catalog, ports: Ports) -> Iterator[tuple[str, Callable[[], Finding]]]:
-    """What `triage serve` needs: its certificates, the playbooks it would start, the queries it would ask."""
-    serve = catalog.serve
-    if serve.tls is not None:
-        for part in ("cert", "key", "client_ca"):
-            if path := getattr(serve.tls, part):
-                yield f"serve: tls {part}", partial(_readable, path)
-    for route in serve.routes:
-        if route.playbook:
-            yield f"serve: playbook {route.playbook}", partial(_playbook, route.playbook, catalog.folder)
-    for trigger in serve.triggers:
-        yield f"serve: playbook of {trigger.name}", partial(_playbook, trigger.starts, catalog.folder)
-        if trigger.query is not None:
-            yield f"serve: query of {trigger.name}", partial(_asked, trigger.query, ports)
-
-
-def _readable(path: str) -> Finding:
-    try:
-        Path(path).read_bytes()
-    except OSError as error:
-        return "failed", f"{path} can't be read: {error.strerror}", "correct serve.tls"
-    return "ok", path, ""
-
-
-def _asked(query: str, ports: Ports) -> Finding:
-    now = ports.clock.now()
-    found = ports.metrics.range(query, Window(now - timedelta(minutes=5), now), 60.0)
-    return "ok", f"answers with {len(found.series)} series: it starts a run while there is one", ""
-
-
-def _bounded(look: Callable[[], Finding], patience_seconds: float) -> Finding:
-    found: list[Finding] = []
-
-    def run() -> None:
-        try:
-            found.append(look())
-        except TriageError as error:
-            found.append(("failed", error.message, error.hint))
-        except Exception as error:  # one check must not take the others with it
-            found.append(("failed", f"unexpected: {type(error).__name__}: {error}", "report this as a fault of triage"))
-
-    worker = threading.Thread(target=run, daemon=True, name="doctor")
-    worker.start()
-    worker.join(patience_seconds)
-    if found:
-        return found[0]
-    return "failed", f"no answer within {patience_seconds:g} s", "check that the server or disk it needs answers"
-
-
-def _secret(secret: Secret) -> Finding:
-    secret.reveal()
-    if secret.file is not None and Path(secret.file).stat().st_mode & 0o044:
-        return "warning", f"{secret.file} can be read by others", f"chmod 600 {secret.file}"
-    return "ok", f"from {'$' + secret.env if secret.env else secret.file}", ""
-
-
-def _dataset(name: str, ports: Ports, is_shadow: bool) -> Finding:
-    """A shadow's dataset has no rows until a first challenger was mirrored to."""
-    info = ports.windows.describe(name)
-    if not info.rows and is_shadow:
-        return "ok", "no rows yet: nothing was mirrored", ""
-    if not info.rows:
-        return "failed", f"no rows in {info.files} files", "check what writes it"
-    if info.first is None or info.last is None:
-        hint = "write the files with statistics, or every window is looked for in every row"
-        return "warning", f"{info.rows:,} rows; {info.files} files without statistics of the time", hint
-    return (
-        "ok",
-        f"{info.rows:,} rows, {info.files} files, {info.first:%Y-%m-%d %H:%M} to {info.last:%Y-%m-%d %H:%M}",
-        "",
-    )
-
-
-def _playbook(name: str, folder: Path) -> Finding:
-    from triage.playbook import Playbook, find
-
-    path = find(name, (folder / "playbooks",))
-    return "ok", f"{len(Playbook.load(path).spec.steps)} steps", ""
-
-
-def _training(training: Training, folder: Path) -> Finding:
-    """Whether what trains is there; nothing is started, and a pipeline's server is not asked."""
-    if training.pipeline is not None:
-        return "ok", f"a pipeline at {training.pipeline.start.url}, not asked: nothing but a start would tell", ""
-    if training.project is not None:
-        path = Path(training.project.uri) / "MLproject"
-        if "://" in training.project.uri or path.is_file():
-            return "ok", " ".join(training.way), ""
-        return "failed", f"there is no {path}", "correct training.project.uri"
-    program = training.way[0]
-    if program == "python" or shutil.which(program, path=None) or (folder / program).is_file():
-        return "ok", " ".join(training.way), ""
-    return "failed", f"there is no program '{program}'", "correct training.command, or install it"
-
-
-class _ModelChecks:
+class ModelChecks:
     """The checks of one model. "Now" is the serving log's newest row, so that recorded worlds can be checked too."""
 
     def __init__(self, catalog: Catalog, model: Model, ports: Ports) -> None:
