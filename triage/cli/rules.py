@@ -177,7 +177,7 @@ def show(proposal: "Proposal", *, to_stderr: bool = False) -> None:
         source = replayed.backtest.source
         note = f"; {replayed.backtest.note}" if replayed.backtest.note else ""
         print(
-            "'triage watch' exposed no history of the window's figures: theirs was replayed from dataset"
+            "'triage watch' exposed too short a history of the window's figures: theirs was replayed from dataset"
             f" {visible(source.name)} {visible(source.version)}, {source.digest}{visible(note)}"
         )
     print(f"digest {_short(proposal.digest)}")
