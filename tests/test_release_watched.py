@@ -11,7 +11,7 @@ from triage.errors import SourceUnavailable
 from triage.incident import ReleaseStage, State, fold
 from triage.journal import Entry, Journal
 from triage.ports import Rollout
-from triage.reading.serving import canary_stops, shadow_stops
+from triage.reading.serving import UNWATCHED, canary_stops, shadow_stops
 
 
 def test_a_shadow_ends_where_the_champion_suffers_from_the_copying(home: Path) -> None:
@@ -46,7 +46,17 @@ def test_a_shadow_that_nobody_can_watch_never_passes(home: Path) -> None:
     done = world.desk(home, lambda ports: replace(ports, metrics=Blind(ports.metrics))).advance(name)  # type: ignore[arg-type]
     assert done.state is State.NEEDS_PERSON
     assert "what serves users can't be watched: service level latency: Prometheus does not answer" in done.state_reason
+    assert len(done.steps["shadow"].looks) == UNWATCHED
     assert world.router.current("shop") == Rollout("1")
+
+
+def test_a_shadow_waits_for_its_first_interval_however_often_it_is_looked_at(home: Path) -> None:
+    world = World(text=World().text.replace("interval: 10m", "interval: 3h"))
+    desk, name = world.opened(home)
+    waits = approved(desk, name)
+    assert waits.steps["shadow"].outputs["verdict"] == "pass", waits.state_reason
+    assert len(waits.steps["shadow"].looks) > UNWATCHED
+    assert not any(look["unwatched"] for look in waits.steps["shadow"].looks)
 
 
 def test_the_plan_says_of_the_shadow_and_the_canary_what_really_ends_them(home: Path) -> None:
@@ -54,7 +64,7 @@ def test_the_plan_says_of_the_shadow_and_the_canary_what_really_ends_them(home: 
     assert shadow_stops(made) == (
         "the copying raises errors of the champion by more than 1.00% over the hour before it; errors burns its error"
         " budget 14.4 times as fast as allowed over 5m and 1h, and did not before; latency is beyond its target over"
-        " 5m and 1h, and did not before"
+        " 5m and 1h, and did not before; that can't be measured 5 times in a row"
     )
     assert "conversion falls by 5.00%; errors burns its error budget 14.4 times" in canary_stops(made)
     _, _, waits = at_the_release(World(), home)

@@ -14,7 +14,7 @@ from triage.incident import Window
 from triage.ports import Series
 from triage.reading.budget import burn_at, has_budget
 from triage.reading.canary import count_each
-from triage.reading.release import Versions, policy
+from triage.reading.release import Versions, first_due, policy
 from triage.step import Context
 from triage.trial import serving
 from triage.trial.guardrail import GuardrailResult, Tally
@@ -25,6 +25,8 @@ _STEP = timedelta(minutes=1)
 _KINDS = (LevelKind.ERRORS, LevelKind.LATENCY)
 SPAN = timedelta(hours=1)
 """Of the champion's requests before the copying began, and of its newest ones, at most."""
+UNWATCHED = 5
+"""Looks in a row at which nobody can tell how those fare who are served: then the copying ends."""
 
 
 def levels_of(model: Model) -> tuple[ServiceLevel, ...]:
@@ -103,7 +105,12 @@ def watched(ctx: Context, versions: Versions, since: datetime, at: datetime) -> 
     confidence = 1 - (1 - how.confidence) / max(1, len(rules) * how.shadow.looks)
     span = max(SPAN, how.interval)
     found = []
+    first = first_due(since, how.interval) + how.interval
     for rule in rules:
+        if at < first:
+            said = f"{rule.name}: the first interval of the copying ends at {first:%H:%M}"
+            found.append(GuardrailResult(rule.name, TrialVerdict.NO_DATA, said, due_at=first))
+            continue
         try:
             before = ctx.scope.once(
                 ("champion before", rule.name, since),
@@ -136,10 +143,10 @@ def shadow_stops(model: Model) -> str:
         return ""
     rises = [f"{rule.name} of the champion by more than {rule.margin:.2%}" for rule in rises_of(model.release)]
     said = [f"the copying raises {' or '.join(rises)} over the hour before it"] if rises else []
-    return (
-        "; ".join((*said, *_levels_in_words(model)))
-        or "nothing but a person: no guardrail and no service level is named"
-    )
+    said += _levels_in_words(model)
+    if not said:
+        return "nothing but a person: no guardrail and no service level is named"
+    return "; ".join((*said, f"that can't be measured {UNWATCHED} times in a row"))
 
 
 def canary_stops(model: Model) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from triage.errors import TriageError
 from triage.incident import CauseKind, Effect, Evidence, Measure, Release, ReleaseStage, Source, Verdict, Window
 from triage.ports import Rollout
 from triage.reading.release import Versions, bounded, compared, policy
-from triage.reading.serving import watched
+from triage.reading.serving import UNWATCHED, watched
 from triage.reading.shadow import paired
 from triage.routing import send
 from triage.step import LEFT_FOR_A_PERSON, Context, Findings, UnderWay
@@ -109,6 +110,10 @@ def _watch(ctx: Context, versions: Versions) -> UnderWay:
         look |= {"verdict": TrialVerdict.FAIL.value, "statement": said}
         return _stopping(ctx, TrialVerdict.FAIL.value, look, said)
     unseen = [one for one in serving if one.verdict in (TrialVerdict.ERROR, TrialVerdict.NO_DATA)]
+    look["unwatched"] = any(one.due_at is None for one in unseen)
+    if look["unwatched"] and _unwatched_before(ctx) + 1 >= UNWATCHED:
+        verdict, said = _blind(unseen[0])
+        return _stopping(ctx, verdict, look | {"verdict": verdict, "statement": said}, said)
     # What was asked before the copying began, and what is not logged yet, has no second answer, and no fault.
     lag = min(policy(ctx).lag, (now - since) / 4)
     try:
@@ -124,7 +129,7 @@ def _watch(ctx: Context, versions: Versions) -> UnderWay:
         said = f"{count:,} paired rows{told}; {wanted:,} are waited for"
         return _again(ctx, now, said, look | {"verdict": TrialVerdict.NO_DATA.value, "statement": said})
     if unseen:
-        verdict, said = unseen[0].verdict.value, f"what serves users can't be watched: {unseen[0].statement}"
+        verdict, said = _blind(unseen[0])
         look |= {"verdict": verdict, "statement": said}
         return _stopping(ctx, verdict, look, said) if over else _again(ctx, now, said, look)
     report = _judged(ctx, rows, confidence=1 - ERROR_RATE / 2 ** (judged_before + 1))
@@ -138,6 +143,15 @@ def _watch(ctx: Context, versions: Versions) -> UnderWay:
 
 def _again(ctx: Context, now: datetime, said: str, look: dict[str, Any]) -> UnderWay:
     return UnderWay(ctx.record.progress, now + policy(ctx).shadow.pause, said, look=look)
+
+
+def _blind(one: GuardrailResult) -> tuple[str, str]:
+    return one.verdict.value, f"what serves users can't be watched: {one.statement}"
+
+
+def _unwatched_before(ctx: Context) -> int:
+    """How many looks in a row, up to the last one, could not tell how those fare who are served."""
+    return sum(1 for _ in takewhile(lambda look: look.get("unwatched"), reversed(ctx.record.looks)))
 
 
 def _told(one: GuardrailResult) -> dict[str, Any]:
