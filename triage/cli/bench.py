@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,16 +42,26 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
         metavar="DIR",
         help="fit the scorecard on these incidents (by default those of another seed), and write it below DIR",
     )
+    for tool in ("evidently", "nannyml"):
+        command.add_argument(
+            f"--{tool}", metavar="PYTHON", help=f"also ask {tool}, installed for this interpreter, about the same cases"
+        )
     json_flag(command)
     command.set_defaults(run=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    from triage.errors import UsageError
     from triage.lab.bench.bench import document
     from triage.lab.bench.fit import write_all
+    from triage.lab.bench.peers import SCRIPTS, with_peers
     from triage.lab.bench.saved import save
 
     outcome = _outcome(arguments)
+    asked = {tool: python for tool in SCRIPTS if (python := getattr(arguments, tool)) is not None}
+    if asked and arguments.worlds is not None:
+        raise UsageError("--evidently and --nannyml are asked about planted cases only", hint="leave --worlds out")
+    outcome = replace(outcome, results=tuple(with_peers(outcome.results, asked)))
     if arguments.save is not None:
         save(outcome.results, arguments.save)
     cards = write_all(outcome.results, arguments.fit) if arguments.fit is not None else None

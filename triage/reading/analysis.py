@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from triage.catalog import Direction, PerRow, Task
+from triage.catalog import PerRow
 from triage.drift.attribution.attribute import Attribution, Budget, attribute
 from triage.drift.attribution.dependence import broken_dependence
 from triage.drift.attribution.game import Predict, populations
@@ -17,7 +17,7 @@ from triage.drift.attribution.reweight import rake, shares
 from triage.drift.attribution.unrelated import unrelated
 from triage.drift.codes import as_floats, encode, fit_coding
 from triage.drift.concept.calibration import LabelChange, calibration_shift
-from triage.drift.losses import Loss, log_loss, squared_error
+from triage.drift.losses import Loss
 from triage.drift.quality.fault import DataFault, FaultKind
 from triage.drift.quality.inspect import QualityReport, find_faults
 from triage.drift.shift.compare import FeatureDrift, Movement, compare
@@ -26,6 +26,8 @@ from triage.reading import windows
 from triage.reading.features import features
 from triage.reading.labels import labels
 from triage.reading.logged import predictions
+from triage.reading.losses import model_loss, shortfall
+from triage.reading.part import logged_part
 from triage.reading.stand_in import replayable
 from triage.reading.usual import logged_drop
 from triage.step import Context, seeded
@@ -152,7 +154,7 @@ def _impact(ctx: Context) -> Impact:
             seeded("impact"),
             broken=torn,
             corrupted=faulty,
-            observed=logged_drop(loss(truth.values, said), loss(now.values, said_now)),
+            observed=logged_drop(loss(truth.values, said), loss(now.values, said_now), logged_part(ctx)),
             current_labels=now.values if now.known else None,
             blocks=_days(ctx, healthy),
             sources=wanted.sources,
@@ -161,7 +163,7 @@ def _impact(ctx: Context) -> Impact:
 
     loss = model_loss(ctx)
     by_label = ctx.model.kpi.per_row is PerRow.LABEL
-    by_kpi = share(_shortfall(ctx), LABEL_ROWS, _unasked) if by_label else None
+    by_kpi = share(shortfall(ctx), LABEL_ROWS, _unasked) if by_label else None
     return Impact(share(loss, MODEL_ROWS, model.predict), by_kpi, torn, model.name, by_labels)
 
 
@@ -208,22 +210,6 @@ def _days(ctx: Context, healthy: windows.WindowRead) -> np.ndarray | None:
     time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
     days = (as_floats(healthy.rows[time]) // 86_400).astype("int64")
     return days if len(np.unique(days)) >= FEWEST_DAYS else None
-
-
-def model_loss(ctx: Context) -> Loss:
-    """The model's own loss: log-loss for classes, squared error for numbers."""
-    return log_loss if ctx.model.task is Task.CLASSIFICATION else squared_error
-
-
-def kpi_loss(ctx: Context) -> Loss:
-    """The loss per row whose mean follows the KPI."""
-    return _shortfall(ctx) if ctx.model.kpi.per_row is PerRow.LABEL else model_loss(ctx)
-
-
-def _shortfall(ctx: Context) -> Loss:
-    """The KPI as a loss per row: the label itself, counted so that more is worse. The model's answer plays no part."""
-    sign = -1.0 if ctx.model.kpi.direction is Direction.HIGHER_IS_BETTER else 1.0
-    return lambda truth, scores: sign * truth
 
 
 def _unasked(rows: pd.DataFrame) -> np.ndarray:

@@ -11,8 +11,8 @@ from triage.catalog import Direction, Guardrail, ReleasePolicy
 from triage.catalog.fields import format_duration
 from triage.errors import EmptyWindow, TriageError, Unmeasurable
 from triage.incident import Window
-from triage.reading.analysis import model_loss
 from triage.reading.labels import join_labels
+from triage.reading.losses import model_loss
 from triage.reading.release import Versions, first_due, policy
 from triage.step import Context
 from triage.trial import guardrail as trial

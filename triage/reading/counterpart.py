@@ -17,6 +17,7 @@ from triage.ports import Predictor
 from triage.reading import windows
 from triage.reading.analysis import broken, impact, quality, steady_inputs
 from triage.reading.logged import predictions
+from triage.reading.parity import put_right, skewed
 from triage.reading.usual import usual_version
 from triage.step import Context
 
@@ -26,38 +27,47 @@ SAME = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Counterparts:
-    """``said`` (n,) and ``said_now`` (m,) are what the model of the healthy window answers, ``inputs`` the features to
-    hold equal. ``aside`` says in words what was taken out of the comparison.
+    """``said`` (n,) and ``said_now`` (m,) are what the model of the healthy window answers, the latter to ``rows_now``;
+    ``inputs`` the features to hold equal. ``aside`` says in words what was taken out of the comparison.
     """
 
     said: np.ndarray
     said_now: np.ndarray
+    rows_now: pd.DataFrame
     inputs: tuple[str, ...]
     aside: tuple[str, ...]
 
 
 def counterparts(ctx: Context) -> Counterparts:
-    """Broken inputs are carried to the healthy rows too; where another model answers in the incident, the one of the
-    healthy window is asked instead. What can't be replayed stays as it was logged."""
+    """Broken inputs are carried to the healthy rows too, and wrongly served ones are put right; where another model
+    answers in the incident, the one of the healthy window is asked instead. What can't be replayed stays as it was
+    logged."""
     healthy, current = windows.healthy(ctx), windows.current(ctx)
     said, said_now = predictions(ctx, healthy), predictions(ctx, current)
     inputs, aside = steady_inputs(ctx), list[str]()
     model = _model(ctx)
-    faulty = [name for name in _faulty(ctx) if name in healthy.rows and name in current.rows]
+    served_wrong, rows_now = skewed(ctx), current.rows
+    faulty = [
+        name for name in _faulty(ctx) if name in healthy.rows and name in current.rows and name not in served_wrong
+    ]
     rest = tuple(name for name in inputs if name not in faulty)
     if model is None:
-        return Counterparts(said, said_now, rest or inputs, ())
+        return Counterparts(said, said_now, rows_now, rest or inputs, ())
     try:
         if not _same(model, current.rows, said_now):
             said_now = scores(model.predict, current.rows)
             aside.append("another model answers now")
+        if served_wrong:
+            rows_now = put_right(ctx)
+            said_now = scores(model.predict, rows_now)
+            aside.append(f"{', '.join(sorted(served_wrong)[:3])} put right")
         if faulty and rest:
             said = scores(model.predict, _with_faults(ctx, healthy.rows, current.rows, faulty))
             aside.append(f"{', '.join(faulty[:3])} broken")
     except Unmeasurable as error:
         ctx.progress(f"windows are compared as logged: {error.message}")
-        return Counterparts(predictions(ctx, healthy), predictions(ctx, current), rest or inputs, ())
-    return Counterparts(said, said_now, rest or inputs, tuple(aside))
+        return Counterparts(predictions(ctx, healthy), predictions(ctx, current), current.rows, rest or inputs, ())
+    return Counterparts(said, said_now, rows_now, rest or inputs, tuple(aside))
 
 
 def _model(ctx: Context) -> Predictor | None:

@@ -49,19 +49,26 @@ def skewed(ctx: Context) -> frozenset[str]:
         return frozenset()
 
 
+def put_right(ctx: Context) -> pd.DataFrame:
+    """The sampled rows of the incident with skewed features as the pipeline computes them, where it has the row. Raises
+    Unmeasurable as `parity` does."""
+    compared, rows = parity(ctx), windows.current(ctx).rows
+    right = compared.reference.drop_duplicates(compared.key).set_index(compared.key)
+    there = rows[compared.key].isin(right.index).to_numpy()
+    known = right.reindex(rows[compared.key])
+    names = [one.feature for one in compared.found.skewed]
+    return rows.assign(**{name: known[name].where(there, rows[name].to_numpy()).to_numpy() for name in names})
+
+
 def answers_moved(ctx: Context) -> float:
     """How far the model's answers move when skewed features are put right: root mean square, in standard deviations of
     the answers; 0 where nothing is skewed, or it can't be told."""
     try:
-        compared, current, version = parity(ctx), windows.current(ctx), usual_version(ctx)
-        names = [one.feature for one in compared.found.skewed]
-        if version is None or not names:
+        version = usual_version(ctx)
+        if version is None or not skewed(ctx):
             return 0.0
-        right = compared.reference.drop_duplicates(compared.key).set_index(compared.key)
-        rows = current.rows[current.rows[compared.key].isin(right.index)]
-        mended = rows.assign(**{name: right.loc[rows[compared.key], name].to_numpy() for name in names})
         model = ctx.ports.registry.predictor(version)
-        was, would = scores(model.predict, rows), scores(model.predict, mended)
+        was, would = scores(model.predict, windows.current(ctx).rows), scores(model.predict, put_right(ctx))
     except TriageError:
         return 0.0
     spread = float(np.std(was))

@@ -26,8 +26,9 @@ def _ask(ctx: Context) -> ModelVersion | None:
         return champion(ctx)
 
 
-def logged_drop(before: np.ndarray, now: np.ndarray) -> float | None:
-    """What labelled rows lost in the mean, from their losses (n,) and (m,) with NaN for no label; None without any."""
+def logged_drop(before: np.ndarray, now: np.ndarray, part: float = 1.0) -> float | None:
+    """What the KPI lost in the mean, of which labelled rows show ``part``; from their losses (n,) and (m,) with NaN for
+    no label. None without any."""
     if not np.isfinite(before).any() or not np.isfinite(now).any():
         return None
-    return float(np.nanmean(now) - np.nanmean(before))
+    return float(np.nanmean(now) - np.nanmean(before)) / part

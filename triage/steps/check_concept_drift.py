@@ -17,12 +17,14 @@ from triage.drift.resample import design_effect
 from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
-from triage.reading.analysis import blocks, kpi_loss, model_loss
+from triage.reading.analysis import blocks
 from triage.reading.counterpart import counterparts
 from triage.reading.features import features
 from triage.reading.labels import Labelled, labels
 from triage.reading.logged import predictions
+from triage.reading.losses import kpi_loss, model_loss
 from triage.reading.parity import answers_moved, skewed
+from triage.reading.part import logged_part
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE
 from triage.step import Context, Findings
 
@@ -52,7 +54,7 @@ def run(ctx: Context) -> Findings:
     shift = error_at_equal_inputs(
         healthy.rows,
         loss(before.values, alike.said),
-        current.rows,
+        alike.rows_now,
         loss(now.values, alike.said_now),
         alike.inputs,
         ctx.rng,
@@ -62,6 +64,7 @@ def run(ctx: Context) -> Findings:
     sources = (healthy.source, current.source, before.source, now.source)
     calibration = calibration_shift(before.values, said, now.values, said_now)
     drop, error = _drop(loss(before.values, said), loss(now.values, said_now))
+    drop, error = (part / logged_part(ctx) for part in (drop, error))
     concept = _concept(ctx, shift, drop if drop > FEWEST_ERRORS * error else 0.0, alike.aside, calibration, sources)
     if concept.verdict is Verdict.SUPPORTS and ctx.model.kpi.per_row is PerRow.LABEL:
         concept = unless_skewed(concept, sorted(skewed(ctx)) if answers_moved(ctx) >= WRONG_ANSWERS else [])

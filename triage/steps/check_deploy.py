@@ -13,11 +13,13 @@ from triage.incident import CauseKind, ChangeEvent, ChangeKind, Effect, Evidence
 from triage.numbers import moment
 from triage.ports import ModelVersion
 from triage.reading import windows
-from triage.reading.analysis import blocks, model_loss
+from triage.reading.analysis import blocks
 from triage.reading.changes import Changes, changes
 from triage.reading.features import champion
 from triage.reading.labels import labels
 from triage.reading.logged import predictions
+from triage.reading.losses import model_loss
+from triage.reading.part import logged_part
 from triage.reading.usual import usual_version
 from triage.reading.weight import CLEAR_SHARE
 from triage.step import Context, Findings
@@ -159,7 +161,7 @@ def _gain(ctx: Context, arrived: str) -> tuple[Counterfactual, float]:
     drop = np.nanmean(loss(now.values, predictions(ctx, current))) - np.nanmean(
         loss(before.values, predictions(ctx, healthy))
     )
-    return gain, float(drop)
+    return gain, float(drop) / logged_part(ctx)
 
 
 def _cost_of_mismatch(ctx: Context) -> list[Measure]:

@@ -14,6 +14,7 @@ from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdic
 from triage.ports import Series
 from triage.reading import metrics
 from triage.reading.budget import burn, has_budget
+from triage.reading.part import logged_part
 from triage.step import Context, Findings, unmeasured
 
 about = CauseKind.INFRASTRUCTURE
@@ -67,6 +68,9 @@ def run(ctx: Context) -> Findings:
         raise down
     kpi, kpi_source = metrics.kpi(ctx)
     found = _as_promised(explain(kpi, signals, ctx.incident.window, rng=ctx.rng), signals)
+    if found.verdict is Verdict.SUPPORTS and found.share is None and (part := logged_part(ctx)) < 1:
+        said = f"{found.statement}; {1 - part:.0%} of the drop is of requests that left no row in the serving log"
+        found = replace(found, statement=said, share=1 - part)
     whole = Evidence(
         id=WHOLE,
         step=ctx.step,

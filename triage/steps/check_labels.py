@@ -10,9 +10,9 @@ from triage.drift.concept.labels import LabelFaultKind, LabelReport, label_fault
 from triage.errors import Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Verdict
 from triage.reading import windows
-from triage.reading.analysis import kpi_loss
 from triage.reading.labels import Labelled, labels
 from triage.reading.logged import predictions
+from triage.reading.losses import kpi_loss
 from triage.reading.weight import CLEAR_SHARE
 from triage.step import Context, Findings, unmeasured
 

@@ -10,10 +10,12 @@ from triage.drift.resample import block_sums, difference
 from triage.errors import Refused, TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
 from triage.reading import windows
-from triage.reading.analysis import blocks, impact, model_loss
+from triage.reading.analysis import blocks, impact
 from triage.reading.labels import labels
 from triage.reading.logged import predictions
+from triage.reading.losses import model_loss
 from triage.reading.parity import parity
+from triage.reading.part import logged_part
 from triage.reading.usual import usual_version
 from triage.reading.weight import CLEAR_SHARE, LEAST_SHARE, together, weights
 from triage.step import Context, Findings
@@ -70,7 +72,7 @@ def _share(
     except (Unmeasurable, Refused, TriageError) as error:
         ctx.progress(f"what the skew costs is not known: {error.message}")
         return None
-    drop = float(np.nanmean(served) - np.nanmean(usual))
+    drop = float(np.nanmean(served) - np.nanmean(usual)) / logged_part(ctx)
     if drop <= 0 or not known.any():
         return None
     stretches = blocks(ctx, current)[known]

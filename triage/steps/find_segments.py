@@ -6,10 +6,11 @@ from triage.drift.concept.slices import Slice, SliceSearch, worst_slices
 from triage.drift.resample import design_effect
 from triage.incident import CauseKind, Effect, Evidence, Measure, Verdict
 from triage.reading import windows
-from triage.reading.analysis import blocks, kpi_loss
+from triage.reading.analysis import blocks
 from triage.reading.features import features
 from triage.reading.labels import labels
 from triage.reading.logged import predictions
+from triage.reading.losses import kpi_loss
 from triage.step import Context, Findings, unmeasured
 
 about = CauseKind.UNKNOWN

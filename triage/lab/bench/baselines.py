@@ -24,7 +24,7 @@ class Ranking(NamedTuple):
 
 def rankings(healthy: Situation, incident: Situation) -> dict[str, Ranking]:
     """The ranking of each baseline."""
-    before, now = _some(healthy.rows), _some(incident.rows[~incident.failed])
+    before, now = same_rows(healthy, incident)
     customer = healthy.customer
     psi = {str(name): _psi(before[name], now[name]) for name in before}
     ks = {str(name): _ks(before[name], now[name]) for name in before}
@@ -38,6 +38,11 @@ def rankings(healthy: Situation, incident: Situation) -> dict[str, Ranking]:
         "domain_classifier": _ranked(telling, separability > FOLKLORE["domain_classifier"]),
         "score_change": _ranked(changed, max(changed.values()) > FOLKLORE["score_change"], shares=True),
     }
+
+
+def same_rows(healthy: Situation, incident: Situation) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows before the incident and of it that every baseline sees: those that got an answer, 4,000 at most."""
+    return _some(healthy.rows), _some(incident.rows[~incident.failed])
 
 
 def _some(rows: pd.DataFrame) -> pd.DataFrame:
