@@ -31,8 +31,8 @@ SHOTS = {
     "causes": ("c",),
     "timeline": ("t",),
     "feature": ("f",),
-    "plan": ("p",),
     "report": ("o",),
+    "prevention": ("w",),
 }
 
 
@@ -48,6 +48,7 @@ async def shoot() -> None:
         name = _released(whole)
         _copied(whole, gate, lambda event: event.kind == "state_changed" and "release" in str(event.data["reason"]))
         _copied(whole, canary, lambda event: _looks(event) >= 1 and event.data["progress"].get("stage") == 1)
+        await _shot(gate, name, "plan", ("p",))
         await _shot(gate, name, "approve", ("p", "a"))
         await _shot(canary, name, "canary", ("p", "enter", *["down"] * 3))
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from asyncio import sleep
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
     from triage.desk import Desk
     from triage.ports import Clock
+
+
+LETTING_GO_LOOKS = 40
+"""How often it is asked, four times a second, whether the process at a gate has let go of the incident."""
 
 
 def _incidents() -> "type[Provider]":
@@ -212,6 +217,31 @@ class TriageApp(App[None]):
             self.tell(error)
         else:
             self.say(f"{incident} is being worked on; leaving this screen does not stop it")
+
+    def decide(self, incident: str, decision: "Callable[[Desk], str]", *, go_on: bool = False) -> None:
+        """Take ``decision`` whatever becomes of the screen, say what it says, and ``go_on`` with the run."""
+        self.run_worker(self._decide(incident, decision, go_on), group="decisions")
+
+    async def _decide(self, incident: str, decision: "Callable[[Desk], str]", go_on: bool) -> None:
+        try:
+            self.say(await self.reader.ask_apart(decision))
+            if go_on:
+                await self._go_on(incident)
+        except TriageError as error:
+            self.tell(error)
+        from tui.screens.live import Live
+
+        if isinstance(self.screen, Live):
+            self.screen.decided()
+
+    async def _go_on(self, incident: str) -> None:
+        """Work on it, once the process that brought it to its gate let go of it; one that stays goes on itself."""
+        for _ in range(LETTING_GO_LOOKS):
+            if not await self.reader.ask(lambda desk: desk.journal.executor(incident)):
+                self.executor.forget(incident)
+                self.carry_on(incident)
+                return
+            await sleep(0.25)
 
     def say(self, words: str, title: str = "") -> None:
         """Say in passing what happened."""

@@ -37,10 +37,11 @@ class Run:
 
 
 class Executor:
-    """Starts runs and knows those that this app started."""
+    """Starts runs and knows those that this app started. ``program`` is what is run, before the command's words."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, program: Sequence[str] = (sys.executable, "-m", "triage")) -> None:
         self._home = home
+        self._program = program
         self._runs: dict[str, Run] = {}
 
     def start(self, incident: str) -> Run:
@@ -53,7 +54,7 @@ class Executor:
         if known is not None and known.going:
             return known
         log = self._home / "runs" / f"{name}.log"
-        command = [sys.executable, "-m", "triage", *words]
+        command = [*self._program, *words]
         environment = {**os.environ, "TRIAGE_HOME": str(self._home)}
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +72,13 @@ class Executor:
             raise StepFailed(f"can't start '{typed}': {error}", hint="run it in a terminal") from error
         self._runs[name] = Run(name, process, log)
         return self._runs[name]
+
+    def forget(self, name: str) -> None:
+        """Let the next command called ``name`` be a process of its own, whatever this one still does.
+
+        A process that brought an incident to its gate has given the lease back a while before it is gone.
+        """
+        self._runs.pop(name, None)
 
     def going(self) -> tuple[Run, ...]:
         return tuple(run for run in self._runs.values() if run.going)

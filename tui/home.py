@@ -1,10 +1,11 @@
 """What a screen may ask of the app around it. Screens import this, and the app imports screens: never the other way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from triage.desk import Desk
     from triage.errors import TriageError
     from triage.ports import Clock
     from tui.execution import Executor
@@ -37,6 +38,9 @@ class Home(Protocol):
 
     def carry_on(self, incident: str) -> None:
         """Start or resume work on ``incident``, apart from this app."""
+
+    def decide(self, incident: str, decision: "Callable[[Desk], str]", *, go_on: bool = False) -> None:
+        """Take ``decision`` whatever becomes of the screen, say what it says, and ``go_on`` with the run."""
 
     def may_change(self) -> bool:
         """Whether changes are allowed here; says so where they are not."""

@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 from tui.execution import Executor
@@ -22,3 +23,17 @@ def test_a_run_that_ended_as_it_should_has_no_complaint(tmp_path: Path) -> None:
     for code in (0, 3, 4):
         run.process.returncode = code
         assert run.complaint == ""
+
+
+def test_a_run_that_is_forgotten_makes_room_for_another(tmp_path: Path) -> None:
+    executor = Executor(tmp_path, (sys.executable, "-c", "import time; time.sleep(60)"))
+    first = executor.start("x")
+    executor.forget("x")
+    second = executor.start("x")
+    try:
+        assert second is not first
+        assert executor.going() == (second,)
+    finally:
+        for run in (first, second):
+            run.process.kill()
+            run.process.wait()

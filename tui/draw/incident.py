@@ -41,7 +41,13 @@ class View:
 
     @property
     def resumable(self) -> bool:
-        return not self.executor and self.incident.state in (State.OPEN, State.FAILED)
+        """Nobody works on it, and it waits for nobody: it was interrupted, has failed, or its gate is open."""
+        return not self.executor and (self.incident.state in (State.OPEN, State.FAILED) or self.let_through)
+
+    @property
+    def let_through(self) -> bool:
+        """The plan that it waits with is approved: whoever works on it next goes on."""
+        return self.incident.state is State.WAITING_FOR_APPROVAL and self.incident.approval is not None
 
 
 def view(incident: Incident, events: Sequence[Event], executor: str, titles: Mapping[str, str]) -> View:

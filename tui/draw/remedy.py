@@ -105,6 +105,8 @@ def _of_step(seen: View, record: StepRecord | None, *, gate: bool) -> tuple[str,
     if record is None or not record.attempts:
         if record is not None and record.skipped:
             return "–", "skipped", "quiet"
+        if gate and seen.let_through:
+            return "✓", "open", "good"
         if gate and incident.state is State.WAITING_FOR_APPROVAL:
             return "◆", "waits for you", "warn"
         return "·", "to come", "quiet"

@@ -129,6 +129,10 @@ class Live(Screen[None]):
             self.query_one(Head).as_of = self._read_at
             self.pass_time()
 
+    def decided(self) -> None:
+        """Something was decided: show it."""
+        self.reload()
+
     def pass_time(self) -> None:
         """Nothing changed but the time: let what shows it show it."""
 

@@ -229,22 +229,13 @@ class RemedyScreen(Live):
 
         def answered(said: str | None) -> None:
             if said is not None:
-                self._decide(lambda desk: decide(desk, said), go_on)
+                self.home_app.decide(self.incident, lambda desk: decide(desk, said), go_on=go_on)
 
         self.app.push_screen(dialog, answered)
 
-    @work(group="decided")
-    async def _decide(self, decide: "Callable[[Desk], str]", go_on: bool) -> None:
-        try:
-            told = await self.ask_apart(decide)
-        except TriageError as error:
-            self.home_app.tell(error)
-            return
-        self.home_app.say(told)
-        if go_on and self._view is not None and not self._view.executor:
-            self.home_app.carry_on(self.incident)
+    def decided(self) -> None:
         self._led = True
-        self.reload()
+        super().decided()
 
     def command(self) -> str:
         incident = self._view.incident if self._view else None

@@ -35,14 +35,14 @@ class Sheet(ScrollView, can_focus=True):
         border-subtitle-color: $text-warning;
         background: $background;
         overflow-x: hidden;
-        scrollbar-gutter: stable;
+        overflow-y: scroll;
         scrollbar-size-vertical: 1;
         scrollbar-color: $border-blurred;
         scrollbar-background: $background;
         scrollbar-background-hover: $background;
         scrollbar-background-active: $background;
         &:focus { border: heavy $border; border-title-color: $text; border-title-style: bold; }
-        &.-bare, &.-bare:focus { border: none; overflow-y: hidden; scrollbar-gutter: auto; }
+        &.-bare, &.-bare:focus { border: none; overflow-y: hidden; }
     }
     Sheet > .sheet--bad { color: $text-error; text-style: bold; }
     Sheet > .sheet--warn { color: $text-warning; }
@@ -66,6 +66,9 @@ class Sheet(ScrollView, can_focus=True):
 
     cursor: reactive[str] = reactive("", repaint=False)
     """The key of the item the cursor stands on."""
+
+    virtual_size: reactive[Size] = reactive(Size(0, 0), repaint=False)
+    """As of every widget, except that a longer text lays out nothing anew: it moves its own scrollbar alone."""
 
     class Moved(Message):
         """The cursor stands on another item."""
@@ -97,10 +100,10 @@ class Sheet(ScrollView, can_focus=True):
         self.filled = bool(items)
         if self.border_subtitle:
             self.border_subtitle = ""
+        self._draw()
         keys = self.keys
         if self.cursor not in keys:
             self.cursor = keys[0] if keys else ""
-        self._draw()
 
     def wait(self, words: str = "Loading …") -> None:
         """Say that it is being read, where nothing is shown yet."""
@@ -183,10 +186,20 @@ class Sheet(ScrollView, can_focus=True):
     def _tone(self, tone: str) -> Style:
         return self.get_component_rich_style(f"sheet--{tone}", partial=True) if tone in TONES else Style.null()
 
+    def watch_virtual_size(self) -> None:
+        self._scroll_update(self.virtual_size)
+
     def watch_cursor(self, before: str, now: str) -> None:
-        self.refresh()
+        for key in (before, now):
+            rows = self._rows(key)
+            if rows:
+                self.refresh_lines(rows[0], len(rows))
         if now != before:
             self.post_message(self.Moved(self, now))
+
+    def _rows(self, key: str) -> list[int]:
+        """The lines of the item with ``key``."""
+        return [y for y, (index, _) in enumerate(self._lines) if key and self._items[index].key == key]
 
     def choose(self, key: str) -> None:
         """Put the cursor on the item with ``key``."""
@@ -202,7 +215,7 @@ class Sheet(ScrollView, can_focus=True):
 
     def _reveal(self) -> None:
         """Scroll so that the item under the cursor is seen whole, with the heading right above a first item."""
-        rows = [y for y, (index, _) in enumerate(self._lines) if self._items[index].key == self.cursor and self.cursor]
+        rows = self._rows(self.cursor)
         if rows:
             top = 0 if self.cursor == self.keys[0] and rows[0] < self.size.height else rows[0]
             self.scroll_to_region(Region(0, top, 1, rows[-1] - top + 1), animate=False, force=True)

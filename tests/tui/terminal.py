@@ -1,0 +1,56 @@
+"""A real terminal for tests: tmux, its keys, and what it shows."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+TMUX = shutil.which("tmux")
+needs_tmux = pytest.mark.skipif(TMUX is None, reason="no tmux here: install it to see the app in a real terminal")
+PATIENCE_SECONDS = 120
+
+
+class Terminal:
+    """One tmux server with one window; its socket is its own."""
+
+    def __init__(self, folder: Path, command: str, size: tuple[int, int] = (80, 24), **environment: str) -> None:
+        self._socket = str(folder / "tmux.socket")
+        self._run(
+            *("-f", os.devnull, "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), command),
+            **{**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **environment},
+        )
+
+    def _run(self, *words: str, **environment: str) -> str:
+        done = subprocess.run(
+            [str(TMUX), "-u", "-S", self._socket, *words], capture_output=True, text=True, env=environment or None
+        )
+        return done.stdout
+
+    def press(self, *keys: str) -> None:
+        self._run("send-keys", *keys)
+
+    def coloured(self) -> str:
+        """The screen with its escape sequences."""
+        return self._run("capture-pane", "-p", "-e")
+
+    def resize(self, width: int, height: int) -> None:
+        self._run("resize-window", "-x", str(width), "-y", str(height))
+
+    def screen(self) -> str:
+        return self._run("capture-pane", "-p")
+
+    def shows(self, *words: str, within: float = PATIENCE_SECONDS) -> str:
+        """The screen, once it shows all of ``words``; gives up after ``within`` seconds."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            seen = self.screen()
+            if all(word in seen for word in words):
+                return seen
+            time.sleep(0.1)
+        raise AssertionError(f"{words} never appeared; the screen is\n{self.screen()}")
+
+    def close(self) -> None:
+        self._run("kill-server")
