@@ -95,17 +95,16 @@ class Desk:
 
     def champions(self, model: "Model", registry: "Registry") -> "tuple[Reign, ...]":
         """Who was champion of ``model`` when: the registry's moves, and what the incidents of this journal saw."""
-        from triage.lineage.champions import Decision, Sighting, champions
+        from triage.lineage.champions import Decision, Sighting, champions, told
 
-        seen, decided = [], {}
+        seen: list[Sighting] = []
+        decided: dict[str, Decision] = {}
         for summary in self.journal.summaries():
-            if summary.model != model.name:
-                continue
-            found = self.journal.read(summary.id)
-            if found.plan is not None and found.plan.champion:
-                seen.append(Sighting(found.received_at, found.plan.champion, found.id))
-            if found.plan is not None and found.approval is not None:
-                decided[found.id] = Decision(found.approval.by, found.plan.summary, found.approval.plan_digest)
+            if summary.model == model.name:
+                sightings, decision = told(self.journal.events(summary.id))
+                seen += sightings
+                if decision is not None:
+                    decided[summary.id] = decision
         alias = model.alias
         now = Sighting(self._clock.now(), registry.champion(model.registered_model, alias).version, "")
         return champions(registry.moves(model.registered_model), seen, decided, alias=alias, now=now)

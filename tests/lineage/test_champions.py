@@ -1,6 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
-from triage.lineage.champions import Decision, Reign, Sighting, champions
+from triage.codec import encode
+from triage.incident import Approval, Event, Plan
+from triage.lineage.champions import Decision, Reign, Sighting, champions, told
 from triage.ports import AliasMove
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
@@ -54,3 +56,27 @@ def test_the_first_champion_was_there_before_anybody_looked_and_is_no_offence() 
 def test_moves_of_another_alias_are_another_story() -> None:
     other = AliasMove("shadow", "1", "9", T0 + HOUR, "shop-1/shadow")
     assert [reign.version for reign in timeline([other], [seen(0, "1")], seen(5, "1"))] == ["1"]
+
+
+def test_each_plan_of_an_incident_is_a_sighting_and_the_releases_approval_is_the_decision() -> None:
+    def planned(hours: int, champion: str, *covers: str) -> Event:
+        plan = Plan(f"plan to {covers[0]}", (), champion=champion, covers=covers, digest=f"sha256:{hours}")
+        return Event("shop-1", hours, T0 + hours * HOUR, "planned", {"plan": encode(plan)})
+
+    def approved(hours: int, by: str) -> Event:
+        approval = Approval(f"sha256:{hours - 1}", by, T0, T0 + 9 * HOUR)
+        return Event("shop-1", hours, T0 + hours * HOUR, "approved", {"approval": encode(approval)})
+
+    seen, decision = told(
+        [
+            planned(1, "2", "retrain", "shadow"),
+            approved(2, "ann"),
+            planned(3, "2", "canary", "promote"),
+            approved(4, "bob"),
+            planned(6, "3", "apply_rules"),
+            approved(7, "cy"),
+        ]
+    )
+    assert decision == Decision("bob", "plan to canary", "sha256:3")
+    found = champions([move(5, "2", "3")], seen, {"shop-1": decision}, alias="champion", now=None)
+    assert [(one.version, one.outside, one.by) for one in found] == [("2", False, ""), ("3", False, "bob")]

@@ -4,7 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from triage.codec import decode
+from triage.incident import Approval, Event, Plan
 from triage.ports import AliasMove
+
+MOVES = frozenset({"promote", "rollback"})
+"""Steps that move the champion's alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,22 @@ class Reign:
     why: str = ""
     evidence: str = ""
     incident: str = ""
+
+
+def told(events: Iterable[Event]) -> tuple[tuple[Sighting, ...], Decision | None]:
+    """What the events of one incident say: the champion at each of its plans, and whose approval let it be moved."""
+    plan: Plan | None = None
+    seen: list[Sighting] = []
+    decided: Decision | None = None
+    for event in events:
+        if event.kind == "planned":
+            plan = decode(Plan, event.data["plan"])
+            if plan.champion:
+                seen.append(Sighting(event.at, plan.champion, event.incident))
+        elif event.kind == "approved" and plan is not None and MOVES.intersection(plan.covers):
+            approval = decode(Approval, event.data["approval"])
+            decided = Decision(approval.by, plan.summary, approval.plan_digest)
+    return tuple(seen), decided
 
 
 def champions(
