@@ -142,6 +142,15 @@ def test_an_alert_that_fires_on_starts_one_run_even_if_the_round_was_killed(tmp_
     assert [one.id for one in at.desk.incidents()] == ["shop-2", "shop-1"]
 
 
+def test_an_alert_that_nobody_has_delivered_for_a_day_starts_nothing_anew(tmp_path: Path) -> None:
+    at = hub(tmp_path)
+    at.deliver(delivery(alert()))
+    at.clock.sleep(25 * 3600)
+    at.end("shop-1")
+    at.later(3)
+    assert len(at.desk.incidents()) == 1
+
+
 def test_an_alert_that_fires_on_after_a_person_broke_its_incident_off_starts_nothing(tmp_path: Path) -> None:
     at = hub(tmp_path)
     at.deliver(delivery(alert()))

@@ -162,15 +162,16 @@ class Inbox:
             )
         )
 
-    def at_work(self) -> tuple[Known, ...]:
-        """Firing alerts that an incident was opened for or has taken in, oldest first; of a fingerprint that began to
-        fire anew the older firing is over, whether that was delivered or not."""
+    def at_work(self, since: datetime) -> tuple[Known, ...]:
+        """Firing alerts, heard of after ``since``, that an incident was opened for or has taken in, oldest first; of a
+        fingerprint that began to fire anew the older firing is over, whether that was delivered or not."""
         rows = self._select(
-            f"SELECT {_COLUMNS} FROM alerts AS one WHERE firing = 1 AND decision IN (?, ?) AND NOT EXISTS (SELECT 1"
-            " FROM alerts WHERE fingerprint = one.fingerprint AND starts_at > one.starts_at)"
-            " ORDER BY starts_at, key LIMIT 500",
+            "WITH newest AS MATERIALIZED (SELECT fingerprint AS mark, max(starts_at) AS begun FROM alerts GROUP BY 1)"
+            f" SELECT {_COLUMNS} FROM alerts JOIN newest ON mark = fingerprint AND begun = starts_at"
+            " WHERE firing = 1 AND decision IN (?, ?) AND last_seen > ? ORDER BY starts_at, key LIMIT 500",
             Decision.STARTED.value,
             Decision.JOINED.value,
+            format_time(since),
         )
         return tuple(map(_known, rows))
 

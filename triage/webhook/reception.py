@@ -102,13 +102,14 @@ class Reception:
         return len(waiting) + len(due)
 
     def _hold_what_goes_on(self, now: datetime) -> None:
-        """An alert that fires on after its incident ended is held for the cool-down; then it starts another run."""
+        """An alert that fires on after its incident ended is held for the cool-down; then it starts another run. One
+        that was last heard of before `joins_for` may be over: its sender may be gone."""
         if self._looked is not None and abs(now - self._looked) < _LOOK_AGAIN:
             return
         self._looked = now
         newest: dict[str, Sequence[Summary]] = {}
         current = _Round()
-        for alert in self._inbox.at_work():
+        for alert in self._inbox.at_work(now - self._catalog.serve.joins_for):
             if alert.model not in newest:
                 newest[alert.model] = self._desk.incidents(_NEWEST, alert.model)
             held = gone_on(alert.incident, newest[alert.model], self._catalog.serve)
