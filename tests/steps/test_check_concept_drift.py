@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from tests.light_world import CATALOG, START, World, answer, world
 from triage.incident import CauseKind, Evidence, Verdict
-from triage.steps.check_concept_drift import unless_skewed
+from triage.steps.check_concept_drift import moved_by, unless_skewed, unless_spoiled
 
 
 def skewed_world(feature: str) -> World:
@@ -46,3 +47,18 @@ def test_what_was_served_wrong_is_named() -> None:
     found = unless_skewed(worse, ["affinity", "price"])
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.statement.endswith("but affinity, price were served wrong, so inputs were not equal")
+
+
+def test_answers_made_from_broken_inputs_are_no_proof_of_a_changed_world() -> None:
+    worse = Evidence("concept_drift", "s", CauseKind.CONCEPT_DRIFT, Verdict.SUPPORTS, "the outcome is worse")
+    assert unless_spoiled(worse, ()) is worse
+    found = unless_spoiled(worse, ("price",))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "price arrived broken" in found.statement
+
+
+def test_how_far_answers_moved_is_told_in_their_own_standard_deviations() -> None:
+    said = np.array([0.1, 0.3, np.nan])
+    assert moved_by(said, said) == 0
+    assert moved_by(said, said + 0.05) == pytest.approx(0.5)
+    assert moved_by(np.array([0.1, 0.1]), np.array([0.5, 0.5])) == 0

@@ -28,7 +28,8 @@ SAME = 0.99
 @dataclass(frozen=True, slots=True)
 class Counterparts:
     """``said`` (n,) and ``said_now`` (m,) are what the model of the healthy window answers, the latter to ``rows_now``;
-    ``inputs`` the features to hold equal. ``aside`` says in words what was taken out of the comparison.
+    ``inputs`` the features to hold equal. ``aside`` says in words what was taken out of the comparison; ``broken`` are
+    the features whose faults are in ``said`` too.
     """
 
     said: np.ndarray
@@ -36,6 +37,7 @@ class Counterparts:
     rows_now: pd.DataFrame
     inputs: tuple[str, ...]
     aside: tuple[str, ...]
+    broken: tuple[str, ...] = ()
 
 
 def counterparts(ctx: Context) -> Counterparts:
@@ -44,7 +46,7 @@ def counterparts(ctx: Context) -> Counterparts:
     logged."""
     healthy, current = windows.healthy(ctx), windows.current(ctx)
     said, said_now = predictions(ctx, healthy), predictions(ctx, current)
-    inputs, aside = steady_inputs(ctx), list[str]()
+    inputs, aside, spoiled = steady_inputs(ctx), list[str](), tuple[str, ...]()
     model = _model(ctx)
     served_wrong, rows_now = skewed(ctx), current.rows
     faulty = [
@@ -64,10 +66,11 @@ def counterparts(ctx: Context) -> Counterparts:
         if faulty and rest:
             said = scores(model.predict, _with_faults(ctx, healthy.rows, current.rows, faulty))
             aside.append(f"{', '.join(faulty[:3])} broken")
+            spoiled = tuple(faulty)
     except Unmeasurable as error:
         ctx.progress(f"windows are compared as logged: {error.message}")
         return Counterparts(predictions(ctx, healthy), predictions(ctx, current), current.rows, rest or inputs, ())
-    return Counterparts(said, said_now, rows_now, rest or inputs, tuple(aside))
+    return Counterparts(said, said_now, rows_now, rest or inputs, tuple(aside), spoiled)
 
 
 def _model(ctx: Context) -> Predictor | None:

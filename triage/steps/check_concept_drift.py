@@ -68,6 +68,7 @@ def run(ctx: Context) -> Findings:
     concept = _concept(ctx, shift, drop if drop > FEWEST_ERRORS * error else 0.0, alike.aside, calibration, sources)
     if concept.verdict is Verdict.SUPPORTS and ctx.model.kpi.per_row is PerRow.LABEL:
         concept = unless_skewed(concept, sorted(skewed(ctx)) if answers_moved(ctx) >= WRONG_ANSWERS else [])
+        concept = unless_spoiled(concept, alike.broken if moved_by(said, alike.said) >= WRONG_ANSWERS else ())
     places: list[Evidence] = []
     if concept.verdict is Verdict.SUPPORTS:
         lost = np.concatenate((loss(before.values, alike.said), loss(now.values, alike.said_now)))
@@ -84,6 +85,22 @@ def unless_skewed(concept: Evidence, names: list[str]) -> Evidence:
         return concept
     served = f"{', '.join(names[:3])} {'was' if len(names) == 1 else 'were'} served wrong, so inputs were not equal"
     return replace(concept, verdict=Verdict.INCONCLUSIVE, statement=f"{concept.statement}; but {served}")
+
+
+def unless_spoiled(concept: Evidence, names: tuple[str, ...]) -> Evidence:
+    """What people do depends on what the model says to them: answers that were made from broken inputs cost a KPI that
+    is the label itself, and the replay of a label can't show it."""
+    if not names or concept.verdict is not Verdict.SUPPORTS:
+        return concept
+    arrived = f"{', '.join(names[:3])} arrived broken, and what was answered from it is part of the outcome"
+    return replace(concept, verdict=Verdict.INCONCLUSIVE, statement=f"{concept.statement}; but {arrived}")
+
+
+def moved_by(said: np.ndarray, other: np.ndarray) -> float:
+    """How far ``other`` answers (n,) are from ``said``, in standard deviations of these; 0 where they don't vary."""
+    known = np.isfinite(said) & np.isfinite(other)
+    spread = float(said[known].std()) if known.any() else 0.0
+    return float(np.abs(other[known] - said[known]).mean()) / spread if spread > 0 else 0.0
 
 
 def _with_onset(ctx: Context, concept: Evidence, lost: np.ndarray, rows: pd.DataFrame) -> Evidence:
