@@ -61,6 +61,19 @@ def test_where_no_share_is_known_a_broken_promise_leads(world, times):
     assert found.statement.startswith("errors")
 
 
+def test_a_kpi_by_the_hour_does_not_tell_that_it_fell_some_minutes_before(world, times):
+    _, _, verdict = world(kpi_drop=0.06)
+    noise = np.random.default_rng(2)
+    failing = signal("errors", times, 1e-3 * noise.random(times.size) + 0.3 * (times >= BEGAN))
+    hours = np.arange(times[0] // 3600 * 3600, END, 3600.0)
+    fell = BEGAN // 3600 * 3600
+    kpi = Series({}, hours, 0.8 + noise.normal(0, 0.004, hours.size) - 0.2 * (hours >= fell))
+    at = datetime.fromtimestamp(fell, tz=UTC)
+    seen = replace(verdict, onset=replace(verdict.onset, at=at, low=at - (WINDOW.end - WINDOW.start) / 2, high=at))
+    (suspect,) = explain(kpi, [failing], WINDOW, kpi_verdict=seen).suspects
+    assert suspect.order is not Order.AFTER
+
+
 def test_steady_infrastructure_refutes(world):
     kpi, latency, verdict = world(kpi_drop=0.06)
     assert explain(kpi, [latency], WINDOW, kpi_verdict=verdict).verdict is Verdict.REFUTES

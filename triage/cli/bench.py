@@ -30,7 +30,7 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
         description="Plant incidents with a known cause in real data, diagnose each by the whole playbook, and compare"
         " with simpler methods on the same rows. $TRIAGE_DATA may name a folder of more data sets.",
     )
-    command.add_argument("--quick", action="store_true", help="a seventh of the cases: at most five minutes")
+    command.add_argument("--quick", action="store_true", help="a seventh of the cases")
     command.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="processes")
     command.add_argument("--seed", type=int, metavar="N", help="of the planted incidents (default: the published one)")
     command.add_argument("--worlds", type=Path, metavar="DIR", help="score a folder of your own worlds instead")

@@ -1,7 +1,7 @@
 """The verdict for the rung: did infrastructure change before or with the KPI, and enough to explain it?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ from triage.health.attribution import Attribution, attribute
 from triage.health.compare import Change, SignalVerdict, judge
 from triage.health.onset import Onset
 from triage.health.seasonal import baseline_for
-from triage.health.series import bounds
+from triage.health.series import bounds, step_seconds
 from triage.incident import Verdict, Window
 from triage.ports import Series
 
@@ -93,7 +93,7 @@ def explain(
             "no signal of the infrastructure is configured" if not signals else f"none of {len(gone)} signals has data"
         )
         return Explanation(Verdict.UNMEASURED, f"Infrastructure was not measured: {why}", unmeasured=gone, hint=hint)
-    kpi_verdict = kpi_verdict or judge(kpi, window, name="the KPI", rng=rng)
+    kpi_verdict = _to_its_step(kpi_verdict or judge(kpi, window, name="the KPI", rng=rng), kpi)
     if not worse:
         return _all_steady(steady, gone, measured, hint)
     orders = [_order(signal.verdict.onset, kpi_verdict.onset) for signal in worse]
@@ -117,6 +117,14 @@ def explain(
         attribution=found if isinstance(found, Attribution) else None,
         hint=hint,
     )
+
+
+def _to_its_step(verdict: SignalVerdict, series: Series) -> SignalVerdict:
+    """``verdict`` with an onset that may lie anywhere in the step it was seen in: an hour does not tell its minutes."""
+    step = step_seconds(series)
+    if verdict.onset is None or not np.isfinite(step):
+        return verdict
+    return replace(verdict, onset=replace(verdict.onset, high=verdict.onset.high + timedelta(seconds=step)))
 
 
 def _all_steady(steady: tuple[str, ...], gone: tuple[str, ...], measured: Sequence[Signal], hint: str) -> Explanation:
