@@ -11,6 +11,7 @@ import pytest
 TMUX = shutil.which("tmux")
 needs_tmux = pytest.mark.skipif(TMUX is None, reason="no tmux here: install it to see the app in a real terminal")
 PATIENCE_SECONDS = 120
+_MOMENT_SECONDS = 0.4
 
 
 class Terminal:
@@ -30,6 +31,8 @@ class Terminal:
         return done.stdout
 
     def press(self, *keys: str) -> None:
+        """Press ``keys`` as a person does, a moment after what was to be seen is there."""
+        time.sleep(_MOMENT_SECONDS)
         self._run("send-keys", *keys)
 
     def coloured(self) -> str:
@@ -51,6 +54,13 @@ class Terminal:
                 return seen
             time.sleep(0.1)
         raise AssertionError(f"{words} never appeared; the screen is\n{self.screen()}")
+
+    def rests(self) -> None:
+        """Wait until half a second has changed nothing on the screen: what was pressed is done."""
+        before = ""
+        while (seen := self.screen()) != before:
+            before = seen
+            time.sleep(0.5)
 
     def close(self) -> None:
         self._run("kill-server")
