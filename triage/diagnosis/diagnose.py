@@ -98,6 +98,8 @@ def _causes(evidence: Sequence[Evidence], scores: Scores) -> tuple[Cause, ...]:
     causes = []
     for kind, probability in scores.probabilities.items():
         found = [item for item in evidence if item.about is kind and item.verdict is Verdict.SUPPORTS]
+        if kind is CauseKind.UNKNOWN:  # evidence about no cause speaks for none
+            found = []
         subjects = sorted({item.subject for item in found if item.subject})
         named = [(subject, [item for item in found if item.subject == subject]) for subject in subjects]
         common = [item.id for item in found if not item.subject]

@@ -21,6 +21,7 @@ from triage.errors import Unmeasurable
 MIN_ROWS, MIN_SHARED_ROWS = 100, 50
 MAX_ROWS, MAX_CELLS = 20_000, 1_500_000
 MAX_CLASSES = 200
+BINS = 255
 RUNS = 20
 MAX_RATIO, MOST_SEPARABLE = 20.0, 0.9
 
@@ -76,9 +77,9 @@ def overlap(
 ) -> Overlap:
     """Overlap weights from a boosted-tree domain classifier, cross-fitted in two folds with balanced windows.
 
-    Numbers enter as they are, categories as codes ordered by frequency (200 at most). Whole blocks go to one fold or
-    the other (runs of neighbouring rows without blocks): rows of one hour that share the same weather would give each
-    other away, and the windows would seem to have nothing in common.
+    Numbers enter in 255 bins of equal mass, categories as codes ordered by frequency (200 at most). Whole blocks go to
+    one fold or the other (runs of neighbouring rows without blocks): rows of one hour that share the same weather would
+    give each other away, and the windows would seem to have nothing in common.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
@@ -192,7 +193,16 @@ def _labelled(frame: pd.DataFrame, loss: np.ndarray) -> np.ndarray:
 
 def _input(baseline: pd.Series, current: pd.Series) -> np.ndarray:
     if is_number(baseline) and is_number(current):
-        floats = np.concatenate([as_floats(baseline), as_floats(current)])
-        return np.zeros_like(floats) if np.isnan(floats).all() else floats
+        return _in_bins(np.concatenate([as_floats(baseline), as_floats(current)]))
     coding = fit_coding(baseline, max_categories=MAX_CLASSES)
     return np.concatenate([encode(coding, baseline), encode(coding, current)]).astype(np.float64)
+
+
+def _in_bins(floats: np.ndarray) -> np.ndarray:
+    """``floats`` as the numbers of at most `BINS` bins of equal mass, NaN kept: what the classifier would make of them,
+    but it takes each quantile of weighted rows by a sort of its own."""
+    known = floats[~np.isnan(floats)]
+    if not len(known):
+        return np.zeros_like(floats)
+    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS, method="inverted_cdf"))
+    return np.where(np.isnan(floats), np.nan, np.searchsorted(edges, floats, side="left"))
