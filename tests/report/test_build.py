@@ -1,7 +1,8 @@
 from dataclasses import replace
 
 from tests.report.sample import DIAGNOSIS, DROP, EVIDENCE, incident
-from triage.incident import Verdict
+from triage.incident import CauseKind, Evidence, Verdict
+from triage.report import RENDERERS
 from triage.report.build import build
 
 
@@ -39,3 +40,15 @@ def test_unmeasured_evidence_that_the_diagnosis_does_not_speak_of_is_not_lost():
     silent = replace(DIAGNOSIS, unmeasured=())
     told = {item.reason for item in report(diagnosis=silent).unmeasured}
     assert told == {item.statement for item in EVIDENCE if item.verdict is Verdict.UNMEASURED}
+
+
+def test_segments_that_lost_most_stand_beside_the_impact_and_cite_their_evidence():
+    lost = Evidence(
+        "segments.1", "segments", CauseKind.UNKNOWN, Verdict.SUPPORTS, "place = <GE> lost 0.2 a row", part_of="segments"
+    )
+    told = incident(evidence=(*EVIDENCE, lost))
+    (item,) = build(*told).lost_most
+    assert item.statement == lost.statement
+    assert item.citations[0].number is not None
+    assert "place = &lt;GE&gt; lost 0.2 a row" in RENDERERS["html"](*told)
+    assert "Lost most:" in RENDERERS["md"](*told)

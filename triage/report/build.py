@@ -40,6 +40,7 @@ from triage.report.contents import (
     Exclusion,
     Exhibit,
     Impact,
+    Loser,
     Proposal,
     ProposedAction,
     RankedCause,
@@ -52,6 +53,9 @@ from triage.report.lessons import action_items, detection, lessons
 from triage.report.remediation import remediation, service_levels
 from triage.report.sources import source_line
 from triage.report.timeline import STATE_WORDS, milestones, timeline
+
+_SEGMENTS = "segments"
+"""The evidence that sums up what `find_segments` found."""
 
 
 def build(incident: Incident, events: Sequence[Event]) -> Report:
@@ -73,6 +77,7 @@ def build(incident: Incident, events: Sequence[Event]) -> Report:
         window=f"{incident.window} ({span(incident.window.length.total_seconds())})",
         trigger=_trigger(incident),
         impact=_impact(diagnosis.drop) if diagnosis and diagnosis.drop else None,
+        lost_most=tuple(Loser(item.statement, cite((item.id,))) for item in order if item.part_of == _SEGMENTS),
         ladder=ladder(incident),
         causes=tuple(_ranked(rank, cause, cite) for rank, cause in enumerate(diagnosis.causes, 1)) if diagnosis else (),
         ruled_out=tuple(

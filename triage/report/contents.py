@@ -113,6 +113,14 @@ class StepLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Loser:
+    """A segment that lost more than all other rows, in words."""
+
+    statement: str
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What the journal tells of one incident. Equal journals give equal reports."""
 
@@ -123,6 +131,7 @@ class Report:
     window: str
     trigger: str
     impact: Impact | None
+    lost_most: tuple[Loser, ...]
     ladder: tuple[Rung, ...]
     causes: tuple[RankedCause, ...]
     ruled_out: tuple[Exclusion, ...]

@@ -132,6 +132,8 @@ def _write(sheet: _Sheet, report: Report, figures: Figures) -> None:
     )
     sheet.heading("Impact")
     sheet.paragraph(report.impact.sentence if report.impact else "The change of the KPI is not known.")
+    for item in report.lost_most:
+        sheet.paragraph(f"Lost most: {item.statement}")
     sheet.figure(figures.kpi)
     _written(sheet, report, "impact")
     sheet.heading("Causal ladder")
