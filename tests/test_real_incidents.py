@@ -230,6 +230,7 @@ def test_a_wind_of_1048_miles_an_hour_is_broken_data(always: bool, tmp_path: Pat
     assert "1048.36" in incident.diagnosis.statement
 
 
+@needs("nycflights13/weather_v0_2_2_upstream_bug_utc.parquet")
 @pytest.mark.parametrize("since", [day(2013, 6, 3), day(2013, 7, 8), day(2013, 8, 5), day(2013, 9, 16)])
 def test_a_warm_summer_is_the_cause_of_nothing(since: datetime, tmp_path: Path) -> None:
     world = flights_world(day(2013, 5, 1), day(2013, 5, 29), since=since, until=since + timedelta(days=7), buggy=False)
@@ -240,6 +241,7 @@ def test_a_warm_summer_is_the_cause_of_nothing(since: datetime, tmp_path: Path) 
     assert first(incident) in (None, CauseKind.UNKNOWN)
 
 
+@needs("nycflights13/weather_v0_2_2_upstream_bug_utc.parquet")
 @pytest.mark.parametrize("end", [day(2013, 4, 18), day(2013, 4, 22)])
 def test_the_furlough_of_april_is_a_changed_concept_whatever_the_weather(end: datetime, tmp_path: Path) -> None:
     world = flights_world(day(2013, 4, 1), end, since=day(2013, 4, 22), until=day(2013, 4, 27), buggy=False)

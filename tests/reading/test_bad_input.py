@@ -95,7 +95,7 @@ def test_a_kpi_with_most_of_its_points_missing_is_no_proof_of_health(tmp_path: P
     made.answers["kpi"][0].values[-40:] = np.nan
     incident = made.run(tmp_path)
     assert incident.state in (State.NEEDS_PERSON, State.WAITING_FOR_APPROVAL)
-    assert "no proof" in unmeasured(incident)[CauseKind.UNKNOWN][0]
+    assert "no proof" in next(item.statement for item in incident.evidence if item.step == "kpi")
 
 
 class Broken(MemoryRegistry):
