@@ -79,7 +79,7 @@ def floor(path: Path) -> None:
 
 def row_groups(path: Path) -> Iterator[pa.Table]:
     """One table per row group, text as dictionaries, read ahead, as the product reads Parquet."""
-    file = pq.ParquetFile(path, read_dictionary=TEXT, pre_buffer=False)
+    file = pq.ParquetFile(path, read_dictionary=TEXT)
     return ahead(map(file.read_row_group, range(file.num_row_groups)))
 
 
@@ -101,10 +101,7 @@ def exact(baseline: Path, current: Path) -> None:
     names = pq.read_schema(baseline).names
 
     def column(name: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-        pair = (
-            pq.ParquetFile(path, metadata=footer, read_dictionary=TEXT, pre_buffer=False)
-            for path, footer in footers.items()
-        )
+        pair = (pq.ParquetFile(path, metadata=footer, read_dictionary=TEXT) for path, footer in footers.items())
         before, now = (file.read(columns=[name], use_threads=False).column(0) for file in pair)
         return before, now
 

@@ -50,5 +50,5 @@ def test_who_stops_early_has_no_more_items_made_and_leaves_no_thread() -> None:
     found = ahead(items())
     next(found)
     found.close()  # type: ignore[attr-defined]
-    assert len(made) <= 2
+    assert len(made) <= 4
     assert threading.active_count() == before

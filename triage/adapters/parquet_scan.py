@@ -175,7 +175,6 @@ class ParquetScan:
             group.footer.file.path,
             metadata=group.footer.metadata,
             read_dictionary=[name for name in self._dictionaries if name in group.footer.types],
-            pre_buffer=False,
         )
 
     def _columns(self, group: RowGroup, covered: bool) -> list[str]:

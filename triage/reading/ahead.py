@@ -9,7 +9,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
     """``items`` in their order, ``depth`` of them made ahead by a thread of its own.
 
     What making an item raises is raised where that item would have come. Whoever stops early waits for the item that is
