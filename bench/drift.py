@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -105,8 +106,8 @@ def exact(baseline: Path, current: Path) -> None:
         before, now = (file.read(columns=[name], use_threads=False).column(0) for file in pair)
         return before, now
 
-    for name, pair in zip(names, ahead(map(column, names)), strict=True):
-        exact_test(name, *pair)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda name: exact_test(name, *column(name)), names))
 
 
 def scipy_loop(baseline: Path, current: Path) -> None:

@@ -1,14 +1,17 @@
 """Exact KS and PSI of named features, from all values of both windows: on request, for it reads them once more."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
 from triage.drift.shift.exact import ExactTests, exact_test
 from triage.incident import Window
 from triage.reading import windows
-from triage.reading.ahead import ahead
 from triage.step import Context
+
+THREADS = 2
+"""Whole columns are counted in long calls, in which threads do not wait for each other; each holds one pair."""
 
 
 def exact(ctx: Context, names: Sequence[str]) -> dict[str, ExactTests]:
@@ -17,10 +20,11 @@ def exact(ctx: Context, names: Sequence[str]) -> dict[str, ExactTests]:
     there = [name for name in names if name in ctx.ports.windows.describe(log).columns]
     span = windows.healthy_windows(ctx)
 
-    def both(name: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-        return _column(ctx, name, span), _column(ctx, name, (ctx.incident.window,))
+    def test(name: str) -> ExactTests:
+        return exact_test(name, _column(ctx, name, span), _column(ctx, name, (ctx.incident.window,)))
 
-    return {name: exact_test(name, *pair) for name, pair in zip(there, ahead(map(both, there)), strict=True)}
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="exact") as pool:
+        return dict(zip(there, pool.map(test, there), strict=True))
 
 
 def _column(ctx: Context, name: str, span: Sequence[Window]) -> pa.ChunkedArray:
