@@ -74,9 +74,9 @@ def work_on(incident: str, stop: threading.Event) -> Answer:
 
 def _warm() -> None:
     """Import what nearly every run needs: seconds, before anybody waits."""
-    from triage import engine, step
+    from triage import executor, step
 
-    assert engine
+    assert executor
     for name in step.names():
         step.load(name)
     for heavy in _HEAVY:
