@@ -102,3 +102,12 @@ def test_two_subjects_of_one_kind_divide_its_probability_by_what_they_explain() 
     causes = {cause.subject: cause for cause in diagnose(items, DROP, shipped()).causes}
     assert causes["large"].probability == pytest.approx(3 * causes["small"].probability, rel=0.01)
     assert causes["large"].share_of_drop == 0.6
+
+
+def test_what_is_about_no_cause_speaks_for_none_and_goes_by_its_own_name() -> None:
+    fell = evidence(CauseKind.UNKNOWN, Verdict.SUPPORTS, "segments")
+    lost = evidence(CauseKind.UNKNOWN, Verdict.UNMEASURED)
+    diagnosis = diagnose((*(evidence(kind, Verdict.REFUTES) for kind in RUNGS), fell, lost), DROP, shipped())
+    (unknown,) = [cause for cause in diagnosis.causes if cause.kind is CauseKind.UNKNOWN]
+    assert (unknown.subject, unknown.evidence) == ("", ())
+    assert [one.what for one in diagnosis.unmeasured] == ["step"]

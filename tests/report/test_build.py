@@ -4,6 +4,7 @@ from tests.report.sample import DIAGNOSIS, DROP, EVIDENCE, incident
 from triage.incident import CauseKind, Evidence, Verdict
 from triage.report import RENDERERS
 from triage.report.build import build
+from triage.report.terminal import render_terminal
 
 
 def report(**changes):
@@ -52,3 +53,4 @@ def test_segments_that_lost_most_stand_beside_the_impact_and_cite_their_evidence
     assert item.citations[0].number is not None
     assert "place = &lt;GE&gt; lost 0.2 a row" in RENDERERS["html"](*told)
     assert "Lost most:" in RENDERERS["md"](*told)
+    assert "Lost most\n  – place = <GE> lost 0.2 a row [E" in render_terminal(*told)

@@ -32,7 +32,7 @@ def diagnose(evidence: Sequence[Evidence], drop: Drop | None, card: Scorecard) -
     summed_up = [item for item in evidence if not item.part_of]
     scores = score(summed_up, card)
     unmeasured = tuple(
-        Unmeasured(item.about.value, item.statement, item.hint)
+        Unmeasured(_looked_at(item), item.statement, item.hint)
         for item in evidence
         if item.verdict is Verdict.UNMEASURED
     )
@@ -61,6 +61,11 @@ def diagnose(evidence: Sequence[Evidence], drop: Drop | None, card: Scorecard) -
         next_check=_next_check(summed_up, scores),
         contributions=contributions,
     )
+
+
+def _looked_at(item: Evidence) -> str:
+    """The kind of cause, or what evidence about no cause is of."""
+    return item.about.value if item.about is not CauseKind.UNKNOWN else item.subject or item.step
 
 
 def _noticed(evidence: Sequence[Evidence]) -> str:

@@ -224,7 +224,7 @@ def _exhibit(place: int, item: Evidence, cited: bool) -> Exhibit:
 
 
 def _about(item: Evidence) -> str:
-    return item.subject if item.about is CauseKind.UNKNOWN and item.subject else cause_name(item.about, item.subject)
+    return item.subject or item.step if item.about is CauseKind.UNKNOWN else cause_name(item.about, item.subject)
 
 
 def _measured(measure: Measure) -> str:

@@ -35,6 +35,7 @@ def render_terminal(
     _head(page, report)
     page.section("Ladder", _ladder(page, report))
     page.section("Causes", _causes(page, report))
+    page.section("Lost most", _lost_most(page, report))
     page.section("Ruled out", _ruled_out(page, report))
     page.section("Not measured", _unmeasured(page, report))
     page.section("Plan", _plan(page, report))
@@ -127,6 +128,11 @@ def _causes(page: _Page, report: Report) -> Iterator[str]:
         yield from page.wrapped(f"To be surer: {report.next_check}", "  ")
 
 
+def _lost_most(page: _Page, report: Report) -> Iterator[str]:
+    for item in report.lost_most:
+        yield from page.wrapped(f"{item.statement}{_cited(item.citations)}", "  – ")
+
+
 def _ruled_out(page: _Page, report: Report) -> Iterator[str]:
     for item in report.ruled_out:
         yield from page.wrapped(f"{item.name}: {item.reason}{_cited(item.citations)}", "  ○ ")
@@ -154,9 +160,10 @@ def _plan(page: _Page, report: Report) -> Iterator[str]:
 
 
 def _carried_out(page: _Page, report: Report) -> Iterator[str]:
+    """What each step came to; its figures are in the report."""
     for item in carried_out(report.incident):
-        glyph = "✔" if item.done else "…"
-        yield from page.wrapped(f"{item.title}, {item.at}: {item.statement}", f"  {glyph} ")
+        glyph, came_to = "✔" if item.done else "…", item.statement.split(". ")[0]
+        yield from page.wrapped(f"{item.title}, {item.at}: {came_to}", f"  {glyph} ")
 
 
 def _cited(citations: Iterable[Citation]) -> str:

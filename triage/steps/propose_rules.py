@@ -28,14 +28,21 @@ def run(ctx: Context) -> Findings:
     """With a place to write them to, the rules become a plan that a person is asked about."""
     proposal = proposed(ctx)
     outputs = {PROPOSAL: encode(proposal), "kept": len(proposal.kept), "writable": 0, "said": words(proposal)}
-    if ctx.ports.rules is None or not proposal.kept:
-        return Findings(outputs=outputs)
-    try:
-        if change(ctx, proposal).is_nothing:
-            return Findings(outputs={**outputs, "said": f"{words(proposal)}; they are written already"})
-    except TriageError as error:
-        return Findings(outputs={**outputs, "said": f"{words(proposal)}; they can't be written: {error.message}"})
+    if left := _not_to_be_written(ctx, proposal):
+        return Findings(outputs={**outputs, "said": f"{words(proposal)}; {left}"})
     return Findings(outputs={**outputs, "writable": len(proposal.kept)}, plan=_plan(ctx, proposal))
+
+
+def _not_to_be_written(ctx: Context, proposal: Proposal) -> str:
+    """Why nobody is asked whether the rules may be written, or nothing."""
+    if not proposal.kept:
+        return "there is nothing to write"
+    if ctx.ports.rules is None:
+        return "the catalogue names no place to write them to (prevention)"
+    try:
+        return "they are written already" if change(ctx, proposal).is_nothing else ""
+    except TriageError as error:
+        return f"they can't be written: {error.message}"
 
 
 def words(proposal: Proposal) -> str:

@@ -203,7 +203,10 @@ def _foreseen(incident: Incident, step: Planned) -> list[Item]:
 
 
 def _outputs(record: StepRecord) -> list[Item]:
-    """Small values that the step put out, each on a line."""
+    """What the step says of itself, or the small values that it put out, each on a line."""
+    said = record.outputs.get("said")
+    if isinstance(said, str):
+        return [blank(), _pair("found", said)]
     told = [(name, value) for name, value in record.outputs.items() if isinstance(value, str | int | float)]
     return [blank(), *(_pair(name.replace("_", " "), _value(value)) for name, value in told)] if told else []
 

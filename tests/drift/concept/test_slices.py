@@ -82,3 +82,27 @@ def test_a_feature_with_one_value_narrows_nothing_down():
     search = worst_slices(HEALTHY.assign(flat=1.0), LOSS, rows.assign(flat=1.0), loss, [*FEATURES, "flat"], most=20)
     assert all("flat" not in dict(segment.where) for segment in search.worst)
     assert search.worst[0].where == (("carrier", "C"),)
+
+
+def test_a_few_rows_without_an_event_are_no_segment_that_lost():
+    """Rare events: some of thousands of small segments have none by chance."""
+    for seed in range(1, 6):
+        rng = np.random.default_rng(seed)
+        rows, now = (
+            pd.DataFrame({f"f{place}": rng.integers(0, 12, n) for place in range(20)}).astype(str)
+            for n in (20_000, 4_000)
+        )
+        sold, sold_now = (-(rng.random(len(frame)) < 0.1).astype(float) for frame in (rows, now))
+        search = worst_slices(rows, sold, now, sold_now, list(rows))
+        assert search.worst == ()
+        assert search.tried > 1_000
+
+
+def test_a_category_that_grew_from_next_to_nothing_is_named_and_not_one_of_the_others():
+    rng = np.random.default_rng(1)
+    places = np.array([f"p{place:02}" for place in range(60)] + ["new"])
+    before = pd.DataFrame({"place": rng.choice(places, 20_000, p=[*[0.995 / 60] * 60, 0.005])})
+    now = pd.DataFrame({"place": rng.choice(places, 5_000, p=[*[0.7 / 60] * 60, 0.3])})
+    lost = rng.normal(0, 1, len(now)) + (now["place"] == "new") * 1.0
+    search = worst_slices(before, rng.normal(0, 1, len(before)), now, lost.to_numpy(), ["place"])
+    assert search.worst[0].where == (("place", "new"),)

@@ -84,7 +84,8 @@ def worst_slices(
 
     With ``either_way`` and residuals (label minus score) for losses, it finds where P(y|x) changed. At most 300
     features and 50,000 evenly spaced rows are read; numbers are cut in 6 quantile bins, categories in their 30 most
-    frequent. ``design_effect`` multiplies variances where rows are clustered. Segments need 30 rows in both windows.
+    frequent of either window. Variances are those had nothing changed, of both windows together (a score test), times
+    ``design_effect`` where rows are clustered. Segments need 30 rows in both windows.
     """
     names = [name for name in features if name in baseline and name in current]
     used = names[:MAX_FEATURES]
@@ -92,7 +93,7 @@ def worst_slices(
     total = float(now["\0loss"].mean() - before["\0loss"].mean()) if len(before) and len(now) else float("nan")
     if min(len(before), len(now)) < 2 * MIN_ROWS:
         return SliceSearch((), 0, total, len(names))
-    codings = [fit_coding(before[name], bins=6, max_categories=30) for name in used]
+    codings = [fit_coding(before[name], bins=6, max_categories=30, window=now[name]) for name in used]
     old, new = (
         _Window([encode(c, frame[c.feature]) for c in codings], frame["\0loss"].to_numpy()) for frame in (before, now)
     )
@@ -145,10 +146,14 @@ def _judge(
     rest_a, rest_b = a.sum(axis=1, keepdims=True) - a, b.sum(axis=1, keepdims=True) - b
     enough = np.flatnonzero((np.minimum(a[0], b[0]) >= MIN_ROWS) & (np.minimum(rest_a[0], rest_b[0]) >= MIN_ROWS))
     means, errors = [], []
-    for part in (a, b, rest_a, rest_b):
-        n, total, squares = part[:, enough]
-        means.append(total / n)
-        errors.append(np.maximum(squares / n - means[-1] ** 2, 1e-12) / n * design_effect)
+    for before, now in ((a, b), (rest_a, rest_b)):
+        # The variance had nothing changed: by itself a small window without a single event would be certain of itself.
+        n, total, squares = (before + now)[:, enough]
+        variance = np.maximum(squares / n - (total / n) ** 2, 1e-12) * design_effect
+        for part in (before, now):
+            n, total, _ = part[:, enough]
+            means.append(total / n)
+            errors.append(variance / n)
     change, rest = means[1] - means[0], means[3] - means[2]
     z = (change - rest) / np.sqrt(sum(errors))
     # A segment that lost must have got worse itself, not only have got better by less than the rest.
