@@ -250,3 +250,17 @@ def test_credentials_are_lent_to_mlflow_and_taken_back(filled: Path, monkeypatch
     with registry._at("looking"):
         assert os.environ["MLFLOW_TRACKING_TOKEN"] == "hunter2"
     assert "MLFLOW_TRACKING_TOKEN" not in os.environ
+
+
+def test_what_is_started_later_does_not_inherit_the_address_of_a_registry(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://the.engineers.own")
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+    mlflow_registry(filled).champion("clicks", "champion")
+    assert mlflow.get_tracking_uri().endswith("mlflow.db")
+    assert os.environ["MLFLOW_TRACKING_URI"] == "http://the.engineers.own"
+    assert "MLFLOW_REGISTRY_URI" not in os.environ

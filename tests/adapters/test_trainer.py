@@ -80,8 +80,9 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
         yield Case(lambda: TrainerByModel({"shop": CommandTrainer(jobs)}), command, work, end, runs)
     elif request.param == "project":
         (work / "MLproject").write_text(f"name: p\nentry_points:\n  main:\n    command: {sys.executable} train.py\n")
-        project = MlflowProject(uri=str(work))
-        yield Case(lambda: ProjectTrainer(CommandTrainer(jobs), project), (), work, end, runs)
+        project, store = MlflowProject(uri=str(work)), request.getfixturevalue("new_database")()
+        environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{store}"}
+        yield Case(lambda: ProjectTrainer(CommandTrainer(jobs, environment), project), (), work, end, runs)
     else:
         server = PipelineServer()
 

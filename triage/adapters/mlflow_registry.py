@@ -163,7 +163,7 @@ class MlflowRegistry:
         with _LOCK:
             os.environ.update(_QUIET)
             _quiet_logs()
-            with self._credentials(), explained(uri, doing):
+            with self._surroundings(uri), explained(uri, doing):
                 import mlflow
 
                 mlflow.set_tracking_uri(uri)
@@ -177,10 +177,17 @@ class MlflowRegistry:
         return uri if isinstance(uri, str) else uri.reveal()
 
     @contextmanager
-    def _credentials(self) -> Iterator[None]:
-        """The catalogue's credentials and patience where MLflow looks for them; afterwards what stood there before."""
+    def _surroundings(self, uri: str) -> Iterator[None]:
+        """The catalogue's address, credentials and patience where MLflow looks for them; afterwards what stood there.
+
+        MLflow exports an address that it is given, so that every process started later would inherit it.
+        """
         auth = self._address.auth
-        wanted = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, math.ceil(self._address.timeout.total_seconds())))}
+        wanted = {
+            "MLFLOW_TRACKING_URI": uri,
+            "MLFLOW_REGISTRY_URI": uri,
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, math.ceil(self._address.timeout.total_seconds()))),
+        }
         if auth.bearer is not None:
             wanted["MLFLOW_TRACKING_TOKEN"] = auth.bearer.reveal()
         if auth.basic is not None:
