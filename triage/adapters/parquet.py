@@ -81,7 +81,8 @@ class ParquetWindows:
         The dates of hive partitions are believed only if the nearest files outside hold none of the window's times.
         """
         kept = within(files, window)
-        outside = [file for file in files if file not in kept and file.days is not None and not file.declared]
+        inside = {file.path for file in kept}
+        outside = [file for file in files if file.path not in inside and file.days is not None and not file.declared]
         before = [file for file in outside if file.days and file.days.end <= window.start]
         after = [file for file in outside if file.days and file.days.start >= window.end]
         neighbours = [

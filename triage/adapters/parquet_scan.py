@@ -23,13 +23,15 @@ _SLICE_ROWS = 1 << 17
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What the end of a Parquet file tells of it."""
+    """What the end of a Parquet file tells of it; ``spans`` are the first and last time of each row group in
+    nanoseconds, None where it has no statistics."""
 
     dataset: Dataset
     file: DataFile
     metadata: pq.FileMetaData
     types: Mapping[str, pa.DataType]
     leaves: Mapping[str, tuple[int, ...]]
+    spans: tuple[tuple[int, int] | None, ...]
     state: tuple[int, int]
 
     @classmethod
@@ -54,7 +56,9 @@ class Footer:
         for index in range(metadata.num_columns):
             name = _top_level(metadata.schema.column(index).path, types)
             leaves[name] = (*leaves.get(name, ()), index)
-        return cls(dataset, file, metadata, types, leaves, state)
+        leaf, groups = leaves[dataset.time][0], range(metadata.num_row_groups)
+        spans = tuple(span(dataset, metadata.row_group(index), leaf, metadata.schema) for index in groups)
+        return cls(dataset, file, metadata, types, leaves, spans, state)
 
     @property
     def rows(self) -> int:
@@ -67,17 +71,10 @@ class Footer:
         except OSError:
             return False
 
-    def spans(self) -> list[tuple[int, int] | None]:
-        """First and last time of each row group in nanoseconds, None where it has no statistics."""
-        leaf = self.leaves[self.dataset.time][0]
-        groups = range(self.metadata.num_row_groups)
-        return [span(self.dataset, self.metadata.row_group(index), leaf, self.metadata.schema) for index in groups]
-
     def span(self) -> tuple[int, int] | None:
         """First and last time of the file; None where a row group has no statistics."""
-        spans = self.spans()
-        known = [found for found in spans if found is not None]
-        if not known or len(known) < len(spans):
+        known = [found for found in self.spans if found is not None]
+        if not known or len(known) < len(self.spans):
             return None
         return min(first for first, _ in known), max(last for _, last in known)
 
@@ -87,7 +84,7 @@ class Footer:
             return list(range(self.metadata.num_row_groups))
         start, end = nanos(window.start), nanos(window.end)
         return [
-            index for index, found in enumerate(self.spans()) if found is None or (found[0] < end and found[1] >= start)
+            index for index, found in enumerate(self.spans) if found is None or (found[0] < end and found[1] >= start)
         ]
 
 
@@ -109,7 +106,7 @@ class RowGroup:
         if window is None:
             return True
         leaf = self.footer.leaves[self.footer.dataset.time][0]
-        found = span(self.footer.dataset, self.metadata, leaf, self.footer.metadata.schema)
+        found = self.footer.spans[self.index]
         if found is None or not without_nulls(self.metadata, leaf):
             return False
         return nanos(window.start) <= found[0] and found[1] < nanos(window.end)

@@ -16,6 +16,7 @@ from triage.errors import TriageError, Unmeasurable
 from triage.ports import Predictor
 from triage.reading import windows
 from triage.reading.analysis import broken, impact, quality, steady_inputs
+from triage.reading.loaded import loaded
 from triage.reading.logged import predictions
 from triage.reading.parity import put_right, skewed
 from triage.reading.usual import usual_version
@@ -77,7 +78,7 @@ def _model(ctx: Context) -> Predictor | None:
     """The model of the healthy window, where it can be loaded."""
     try:
         version = usual_version(ctx)
-        return ctx.ports.registry.predictor(version) if version is not None else None
+        return loaded(ctx, version) if version is not None else None
     except TriageError as error:
         ctx.progress(f"the healthy window's model can't be asked again: {error.message}")
         return None

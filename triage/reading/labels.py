@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from triage.drift.codes import as_floats
 from triage.errors import EmptyWindow
@@ -51,10 +50,10 @@ def join_labels(ctx: Context, rows: pd.DataFrame, window: Window) -> Labelled:
         scan = ctx.ports.windows.scan(labelled.name, arrival, [labelled.key, named.column, labelled.time])
     except EmptyWindow:
         return Labelled(nothing, nothing, Source("dataset", labelled.name, labelled.version, window=arrival, rows=0))
-    parts = keyed(scan.batches(), rows[served.key], labelled.name)
-    if not any(part.num_rows for part in parts):
+    arrived = keyed(scan.batches(), rows[served.key], labelled.name)
+    if not arrived.num_rows:
         return Labelled(nothing, nothing, scan.source)
-    found = pa.Table.from_batches(parts).to_pandas().drop_duplicates(labelled.key, keep="last").set_index(labelled.key)
+    found = arrived.to_pandas().drop_duplicates(labelled.key, keep="last").set_index(labelled.key)
     found = found.reindex(rows[served.key])
     values = pd.to_numeric(found[named.column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     return Labelled(values, as_floats(found[labelled.time]), scan.source)

@@ -11,6 +11,7 @@ from triage.errors import TriageError, Unmeasurable
 from triage.incident import Source
 from triage.reading import windows
 from triage.reading.features import features
+from triage.reading.loaded import loaded
 from triage.reading.reference import recomputed
 from triage.reading.usual import usual_version
 from triage.step import Context, seeded
@@ -67,7 +68,7 @@ def answers_moved(ctx: Context) -> float:
         version = usual_version(ctx)
         if version is None or not skewed(ctx):
             return 0.0
-        model = ctx.ports.registry.predictor(version)
+        model = loaded(ctx, version)
         was, would = scores(model.predict, windows.current(ctx).rows), scores(model.predict, put_right(ctx))
     except TriageError:
         return 0.0

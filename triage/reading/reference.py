@@ -1,7 +1,6 @@
 """The rows that the feature pipeline recomputes, beside those that were served."""
 
 import pandas as pd
-import pyarrow as pa
 
 from triage.incident import Source, Window
 from triage.reading.features import features
@@ -27,10 +26,10 @@ def recomputed(ctx: Context, rows: pd.DataFrame, window: Window) -> tuple[pd.Dat
     there = ctx.ports.windows.describe(reference.name).columns
     columns = [served.key, *(name for name in wanted.names if name in there)]
     scan = ctx.ports.windows.scan(reference.name, window, columns)
-    parts = keyed(scan.batches(), rows[served.key], reference.name)
-    if not any(part.num_rows for part in parts):
+    found = keyed(scan.batches(), rows[served.key], reference.name)
+    if not found.num_rows:
         unmeasured(
             f"none of the sampled rows is in '{reference.name}'",
             hint="check that the pipeline recomputes the incident window, under the same key",
         )
-    return pa.Table.from_batches(parts).to_pandas(), scan.source
+    return found.to_pandas(), scan.source

@@ -8,6 +8,7 @@ from triage.drift.attribution.surrogate import fit_surrogate
 from triage.errors import TriageError, Unmeasurable
 from triage.reading import windows
 from triage.reading.features import features
+from triage.reading.loaded import loaded
 from triage.reading.logged import predictions
 from triage.reading.usual import usual_version
 from triage.step import Context, seeded
@@ -47,7 +48,7 @@ def _registered(ctx: Context) -> Replayable:
     version = usual_version(ctx)
     if version is None:
         raise Unmeasurable("the champion is not known", hint="run 'triage doctor'")
-    model = ctx.ports.registry.predictor(version)
+    model = loaded(ctx, version)
     inputs = tuple(version.inputs or features(ctx).names)
     scores(model.predict, windows.healthy(ctx).rows.reindex(columns=list(inputs)).head(_TRIED_ROWS))
     return Replayable(model.predict, inputs)

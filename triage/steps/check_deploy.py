@@ -17,6 +17,7 @@ from triage.reading.analysis import blocks
 from triage.reading.changes import Changes, changes
 from triage.reading.features import champion
 from triage.reading.labels import labels
+from triage.reading.loaded import loaded
 from triage.reading.logged import predictions
 from triage.reading.losses import model_loss
 from triage.reading.part import logged_part
@@ -47,7 +48,7 @@ def run(ctx: Context) -> Findings:
     found = replay(
         current.rows,
         predictions(ctx, current),
-        ctx.ports.registry.predictor(version).predict,
+        loaded(ctx, version).predict,
         times=_times(ctx, current.rows),
     )
     measures = [
@@ -153,7 +154,7 @@ def _gain(ctx: Context, arrived: str) -> tuple[Counterfactual, float]:
         current.rows,
         now.values,
         lambda rows: logged[rows.index].to_numpy(),
-        registry.predictor(older).predict,
+        loaded(ctx, older).predict,
         loss,
         ctx.rng,
         blocks=blocks(ctx, current),
@@ -186,14 +187,14 @@ def _number(version: str) -> float:
 def _mismatch(ctx: Context, version: ModelVersion, found: ChampionReplay) -> str:
     said = f"only {found.equal:.1%} of {found.rows} answers are those of version {version.version}, the champion"
     others = [one for one in ctx.ports.registry.versions(ctx.model.registered_model) if one.version != version.version]
-    loaded = {}
+    answering = {}
     for other in others[:MOST_VERSIONS]:
         try:
-            loaded[other.version] = ctx.ports.registry.predictor(other).predict
+            answering[other.version] = loaded(ctx, other).predict
         except TriageError as error:
             ctx.progress(f"version {other.version} can't be replayed: {error.message}")
     current = windows.current(ctx)
-    best = next(iter(which_version(current.rows, predictions(ctx, current), loaded)), None)
+    best = next(iter(which_version(current.rows, predictions(ctx, current), answering)), None)
     if best is not None and best.equal is not None and best.equal > found.equal and best.equal > 0.5:
         said += f"; {best.equal:.1%} are those of version {best.version}"
     since = f" since {found.onset:%Y-%m-%d %H:%M}" if found.onset else ""

@@ -12,6 +12,7 @@ from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdic
 from triage.reading import windows
 from triage.reading.analysis import blocks, impact
 from triage.reading.labels import labels
+from triage.reading.loaded import loaded
 from triage.reading.logged import predictions
 from triage.reading.losses import model_loss
 from triage.reading.parity import parity
@@ -65,7 +66,7 @@ def _share(
         right = reference.drop_duplicates(key).set_index(key).reindex(rows[key])
         known = np.isfinite(now.values) & right[list(names)].notna().any(axis=1).to_numpy()
         mended = rows.assign(**{name: right[name].to_numpy() for name in names})[known]
-        predict, loss = ctx.ports.registry.predictor(version).predict, model_loss(ctx)
+        predict, loss = loaded(ctx, version).predict, model_loss(ctx)
         said = predictions(ctx, current)[known]
         served, could = loss(now.values[known], said), loss(now.values[known], predict(mended))
         usual = loss(before.values, predictions(ctx, healthy))
