@@ -50,6 +50,25 @@ def test_a_shadow_that_nobody_can_watch_never_passes(home: Path) -> None:
     assert world.router.current("shop") == Rollout("1")
 
 
+def test_a_shadow_whose_failures_nothing_counts_never_passes(home: Path) -> None:
+    world = World()
+    desk, name = world.opened(home)
+
+    class Mistyped:
+        def __init__(self, metrics: Any) -> None:
+            self._metrics = metrics
+
+        def range(self, query: str, *arguments: Any) -> Any:
+            found = self._metrics.range(query, *arguments)
+            return replace(found, series=()) if query.startswith("errors{") else found
+
+    waits = desk.advance(name)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    done = world.desk(home, lambda ports: replace(ports, metrics=Mistyped(ports.metrics))).advance(name)  # type: ignore[arg-type]
+    assert done.state is State.NEEDS_PERSON
+    assert "can't be watched: errors: the query of the events returned nothing" in done.state_reason
+
+
 def test_a_shadow_waits_for_its_first_interval_however_often_it_is_looked_at(home: Path) -> None:
     world = World(text=World().text.replace("interval: 10m", "interval: 3h"))
     desk, name = world.opened(home)

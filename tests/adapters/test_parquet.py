@@ -198,3 +198,12 @@ def test_text_that_repeats_comes_as_a_dictionary_and_ids_do_not(tmp_path: Path) 
     schema = read(windows(tmp_path / "log.parquet"), None).schema
     assert pa.types.is_dictionary(schema.field("place").type)
     assert pa.types.is_string(schema.field("id").type)
+
+
+def test_a_key_is_text_however_often_it_repeats_and_however_it_is_held(tmp_path: Path) -> None:
+    keys = [f"visitor-{hour % 3}" for hour in range(HOURS)]
+    for name, column in (("plain", pa.array(keys)), ("encoded", pa.array(keys).dictionary_encode())):
+        pq.write_table(rows(id=column), tmp_path / f"{name}.parquet")
+        found = windows(tmp_path / f"{name}.parquet", key="id")
+        assert read(found, None).schema.field("id").type == pa.string()
+        assert read(windows(tmp_path / f"{name}.parquet"), None).schema.field("place").type != pa.string()

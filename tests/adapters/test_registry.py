@@ -175,6 +175,32 @@ def test_mlflow_scores_as_the_model_itself_with_columns_in_any_order(filled: Pat
         registry.predictor(registry.champion("clicks", "champion")).predict(ROWS.assign(x="many"))
 
 
+def test_a_model_of_the_general_flavour_is_asked_in_the_types_of_its_signature(
+    new_database: Callable[[], Path],
+) -> None:
+    """MLflow itself takes no double for a float, and no long for a double."""
+    import mlflow
+    from mlflow.types import ColSpec, Schema
+    from sklearn.linear_model import LinearRegression
+
+    path = new_database()
+    uri = f"sqlite:///{path}"
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    client = mlflow.MlflowClient(uri, uri)
+    experiment = client.create_experiment("price", artifact_location=str(path.parent / "artifacts"))
+    model = LinearRegression().fit(ROWS, [0.0, 1.0, 2.0, 4.0])
+    inputs = Schema([ColSpec("float", "x"), ColSpec("double", "y")])
+    signature = mlflow.models.ModelSignature(inputs, Schema([ColSpec("double")]))
+    client.create_registered_model("price")
+    with mlflow.start_run(experiment_id=experiment) as run:
+        info = mlflow.sklearn.log_model(model, name="model", signature=signature, pip_requirements=[])
+    client.create_model_version("price", info.model_uri, run_id=run.info.run_id, await_creation_for=0)
+    registry = mlflow_registry(path)
+    scores = registry.predictor(registry.version("price", "1")).predict(ROWS.astype({"y": "int64"}))
+    np.testing.assert_allclose(scores, model.predict(ROWS), rtol=1e-5)
+
+
 class Overtaken(MlflowRegistry):
     """Somebody else takes the alias away right after it was read."""
 

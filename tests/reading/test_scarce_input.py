@@ -104,3 +104,21 @@ def test_a_feature_of_the_signature_that_the_log_lacks_is_named(tmp_path: Path) 
     made.registry.add(version(inputs=inputs), answer)
     incident = ended(made, tmp_path)
     assert any("ghost" in item.statement for item in incident.evidence if item.verdict is not Verdict.REFUTES)
+
+
+@pytest.mark.parametrize("then", [None, [5.0, 6.0]])
+def test_a_feature_of_vectors_that_changed_in_the_incident_is_judged_and_breaks_no_step(
+    tmp_path: Path, then: list[float] | None
+) -> None:
+    made = world()
+    made.change(
+        "log",
+        taste=lambda rows: [
+            then if at >= START and row % 3 == 0 else [float(row % 4), 1.0] for row, at in enumerate(rows["at"])
+        ],
+    )
+    made.registry = MemoryRegistry()
+    made.registry.add(
+        version(inputs={"place": "string", "bargain": "double", "age": "double", "taste": "array"}), answer
+    )
+    ended(made, tmp_path)

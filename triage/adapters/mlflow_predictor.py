@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 # Flavours whose native model can have predict_proba, which MLflow's generic wrapper hides.
 _NATIVE = ("sklearn", "lightgbm", "xgboost", "catboost")
-_NUMBERS = ("double", "float")
+_NUMBERS = {"double": np.float64, "float": np.float32}
+"""What the signature's types are to numpy. A pyfunc model takes nothing else: no float64 for a float, no long for a
+double."""
 
 
 class MlflowPredictor:
@@ -72,9 +74,9 @@ class MlflowPredictor:
             column = inputs[name]
             if column.dtype.name == "category":
                 column = column.astype(column.cat.categories.dtype)
-            if type_ in _NUMBERS and column.dtype.kind not in "fiub":
+            if type_ in _NUMBERS and (not self._has_probabilities or column.dtype.kind not in "fiub"):
                 try:
-                    column = column.astype(float)
+                    column = column.astype(float if self._has_probabilities else _NUMBERS[type_])
                 except (TypeError, ValueError) as error:
                     raise Unmeasurable(
                         f"{self._name} wants numbers in '{name}': {_words(error)}", hint=f"see what writes '{name}'"

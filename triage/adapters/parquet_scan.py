@@ -121,7 +121,9 @@ class ParquetScan:
         self._dataset = dataset
         self._window = window
         self._groups = groups
-        self._dictionaries = [name for name, type_ in types.items() if _is_dictionary(groups[0], name, type_)]
+        self._dictionaries = [
+            name for name, type_ in types.items() if name != dataset.key and _is_dictionary(groups[0], name, type_)
+        ]
         self._types = {name: self._type(name, type_) for name, type_ in types.items()}
         self._digests: dict[tuple[str, int], bytes] = {}
         self._rows = 0
@@ -211,6 +213,8 @@ class ParquetScan:
         """The type that a column of type ``type_`` in the files has in our batches."""
         if name == self._dataset.time:
             return time_type(self._dataset, type_)
+        if name == self._dataset.key and pa.types.is_dictionary(type_):
+            return type_.value_type  # keys are looked for among values of one type
         return pa.dictionary(pa.int32(), pa.string()) if name in self._dictionaries else type_
 
     def _hash(self, group: RowGroup, columns: Sequence[str]) -> None:

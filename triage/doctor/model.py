@@ -10,6 +10,7 @@ from triage.doctor.check import Finding
 from triage.errors import TriageError, near
 from triage.incident import Window
 from triage.ports import DatasetInfo, ModelVersion, Windows
+from triage.reading.served_by import served_by
 from triage.step import Ports
 
 _DAY = timedelta(days=1)
@@ -143,7 +144,7 @@ class ModelChecks:
         if not np.isfinite(scores).all():
             return "failed", "scores are not finite", "compare the log's columns with what the model was trained on"
         if log.version is not None:
-            own = (rows[log.version].astype(str) == version.version).to_numpy()
+            own = served_by(rows[log.version]) == version.version
             rows, scores = rows[own], scores[own]
         if not len(rows):
             return "warning", "loads; no row of the newest batch was served by it", "was it just deployed?"

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from triage.catalog import Direction, Guardrail, ReleasePolicy
+from triage.catalog import Direction, Guardrail
 from triage.catalog.fields import format_duration
 from triage.errors import EmptyWindow, TriageError, Unmeasurable
 from triage.incident import Window
 from triage.reading.labels import join_labels
 from triage.reading.losses import model_loss
 from triage.reading.release import Versions, first_due, policy
+from triage.reading.served_by import served_by
 from triage.step import Context
 from triage.trial import guardrail as trial
 from triage.trial.guardrail import GuardrailKind, Look, Tally
@@ -132,6 +133,8 @@ def _labelled(ctx: Context, versions: Versions, stage_since: datetime, at: datet
     window = Window(begin, end)
     try:
         batches = list(ctx.ports.windows.scan(log.name, window, [log.key, log.time, score, column]).batches())
+        if not batches:  # the files' statistics promised more than they hold
+            return Look(at, None, None)
         rows = pa.Table.from_batches(batches).to_pandas()
         truth = join_labels(ctx, rows, window).values
     except EmptyWindow:
@@ -139,7 +142,7 @@ def _labelled(ctx: Context, versions: Versions, stage_since: datetime, at: datet
     except TriageError as error:
         return Look(at, None, None, error=error.message)
     loss = model_loss(ctx)(truth, rows[score].to_numpy(dtype=float, na_value=np.nan))
-    served = rows[column].astype(str).to_numpy()
+    served = served_by(rows[column])
     return Look(at, _tally(loss[served == versions.champion]), _tally(loss[served == versions.challenger]))
 
 
@@ -170,12 +173,3 @@ def restored(at: datetime, counted: Mapping[str, Any]) -> dict[str, Look]:
         name: Look(at, tally(look["champion"]), tally(look["challenger"]), look["error"])
         for name, look in counted.items()
     }
-
-
-def traffic_per_hour(ctx: Context, version: str, at: datetime) -> float | None:
-    """Requests an hour that ``version`` answered in the newest whole interval, by the first guardrail."""
-    rules: ReleasePolicy = policy(ctx)
-    if not rules.guardrails:
-        return None
-    total = count(ctx, rules.guardrails[0].total, "champion", version, at)
-    return total * 3600 / rules.interval.total_seconds() if total else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,10 +19,10 @@ def keyed(batches: Iterable[pa.RecordBatch], keys: pd.Series, dataset: str) -> p
     Numbers and text that read the same are not taken for the same key: a join that drops leading zeros finds the
     wrong rows.
     """
-    wanted = pa.array(keys.dropna().unique())
+    wanted = _whole(pa.array(keys.dropna().unique()))
     found = []
     for table in _together(batches):
-        column = table.column(0)
+        column = _stored(table.column(0))
         if len(wanted) and _kind(column.type) != _kind(wanted.type):
             unmeasured(
                 f"keys of type {wanted.type} can't be joined to those of '{dataset}', which are {column.type}",
@@ -35,20 +36,36 @@ def keyed(batches: Iterable[pa.RecordBatch], keys: pd.Series, dataset: str) -> p
 def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """``batches`` joined to tables of `AT_ONCE` rows or more, but for the last."""
     waiting: list[pa.RecordBatch] = []
+    held = 0
     for batch in batches:
         waiting.append(batch)
-        if sum(one.num_rows for one in waiting) >= AT_ONCE:
+        held += batch.num_rows
+        if held >= AT_ONCE:
             yield pa.Table.from_batches(waiting)
-            waiting = []
+            waiting, held = [], 0
     if waiting:
         yield pa.Table.from_batches(waiting)
 
 
+def _whole(keys: pa.Array) -> pa.Array:
+    """Whole numbers as such, which pandas makes floats of beside a null; beyond 2⁵³ floats no longer tell them
+    apart."""
+    if not pa.types.is_floating(keys.type) or not len(keys):
+        return keys
+    values = keys.to_numpy()
+    return pa.array(values.astype("int64")) if (np.abs(values) < 2**53).all() and (values % 1 == 0).all() else keys
+
+
+def _stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without what an extension type says of the values, such as that 16 bytes are a UUID."""
+    return column.cast(column.type.storage_type) if isinstance(column.type, pa.BaseExtensionType) else column
+
+
 def _kind(type_: pa.DataType) -> str:
-    if pa.types.is_dictionary(type_):
-        return _kind(type_.value_type)
     if pa.types.is_integer(type_):
         return "integer"
     if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
         return "text"
+    if pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_fixed_size_binary(type_):
+        return "bytes"
     return str(type_)

@@ -133,7 +133,9 @@ def _champion(ctx: Context, rule: Guardrail, versions: Versions, start: datetime
     total = count_each(ctx, rule.total, "champion", versions.champion, start, end)
     if total is None:
         return None
-    events = count_each(ctx, rule.events, "champion", versions.champion, start, end) or 0.0
+    events = count_each(ctx, rule.events, "champion", versions.champion, start, end) if total else 0.0
+    if events is None:
+        raise Unmeasurable("the query of the events returned nothing", hint="add 'or vector(0)' where none means zero")
     return Tally(total, min(max(events, 0.0), total))
 
 

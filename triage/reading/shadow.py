@@ -10,6 +10,7 @@ from triage.incident import Source, Window
 from triage.reading.analysis import FEWEST_BLOCKS
 from triage.reading.labels import join_labels
 from triage.reading.release import Versions, policy
+from triage.reading.served_by import served_by
 from triage.step import Context, unmeasured
 from triage.trial.shadow import ShadowRows
 
@@ -56,7 +57,7 @@ def _answers(
         return _nothing(ctx, dataset, columns), Source("dataset", dataset, info.version, window=window, rows=0)
     batches = list(scan.batches())
     rows = pa.Table.from_batches(batches).to_pandas() if batches else _nothing(ctx, dataset, columns)
-    return rows[rows[columns[3]].astype(str) == version], scan.source
+    return rows[served_by(rows[columns[3]]) == version], scan.source
 
 
 def _nothing(ctx: Context, dataset: str, columns: list[str]) -> pd.DataFrame:

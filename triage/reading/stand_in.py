@@ -50,13 +50,20 @@ def _registered(ctx: Context) -> Replayable:
         raise Unmeasurable("the champion is not known", hint="run 'triage doctor'")
     model = loaded(ctx, version)
     inputs = tuple(version.inputs or features(ctx).names)
-    scores(model.predict, windows.healthy(ctx).rows.reindex(columns=list(inputs)).head(_TRIED_ROWS))
+    healthy, current = windows.healthy(ctx).rows, windows.current(ctx).rows
+    missing = [name for name in inputs if name not in healthy or name not in current]
+    if missing:
+        raise Unmeasurable(
+            f"a window lacks {len(missing)} of the model's inputs: {', '.join(missing[:5])}",
+            hint="log every feature of the signature in the serving log",
+        )
+    scores(model.predict, healthy[list(inputs)].head(_TRIED_ROWS))
     return Replayable(model.predict, inputs)
 
 
 def _learned(ctx: Context, names: Sequence[str], why: TriageError) -> Replayable:
-    healthy = windows.healthy(ctx)
-    inputs = tuple(name for name in names if name in healthy.rows)
+    healthy, current = windows.healthy(ctx), windows.current(ctx)
+    inputs = tuple(name for name in names if name in healthy.rows and name in current.rows)
     reason = f"no change can be replayed: {why.message}"
     try:
         predict, alike = fit_surrogate(healthy.rows, predictions(ctx, healthy), inputs, seeded("stand-in"))

@@ -6,6 +6,7 @@ from triage.errors import TriageError
 from triage.ports import ModelVersion
 from triage.reading import windows
 from triage.reading.features import champion
+from triage.reading.served_by import mostly_served_by
 from triage.step import Context
 
 
@@ -16,9 +17,9 @@ def usual_version(ctx: Context) -> ModelVersion | None:
 
 def _ask(ctx: Context) -> ModelVersion | None:
     column, rows = ctx.model.serving_log.version, windows.healthy(ctx).rows
-    if column is None or column not in rows or not rows[column].notna().any():
+    named = mostly_served_by(rows[column]) if column is not None and column in rows else ""
+    if not named:
         return champion(ctx)
-    named = str(rows[column].astype("str").mode().iloc[0])
     try:
         return ctx.ports.registry.version(ctx.model.registered_model, named)
     except TriageError as error:

@@ -21,6 +21,7 @@ from triage.reading.loaded import loaded
 from triage.reading.logged import predictions
 from triage.reading.losses import model_loss
 from triage.reading.part import logged_part
+from triage.reading.served_by import served_by
 from triage.reading.usual import usual_version
 from triage.reading.weight import CLEAR_SHARE
 from triage.step import Context, Findings
@@ -97,12 +98,14 @@ def _times(ctx: Context, rows: pd.DataFrame) -> pd.Series:
 
 
 def _new_version(ctx: Context, healthy: pd.DataFrame, current: pd.DataFrame) -> str:
-    """The version that answers in the incident and hardly did before, or nothing."""
+    """The version that answers in the incident and hardly did before, or nothing, also where no row told before."""
     column = ctx.model.serving_log.version
     if column is None or column not in current or column not in healthy:
         return ""
-    before = healthy[column].astype(str).value_counts(normalize=True)
-    now = current[column].astype(str).value_counts(normalize=True)
+    before, now = (pd.Series(served_by(rows[column])) for rows in (healthy, current))
+    before, now = (named[named != ""].value_counts(normalize=True) for named in (before, now))
+    if not len(before):
+        return ""
     grown = now - before.reindex(now.index, fill_value=0.0)
     fresh = grown[grown > NEW_VERSION_SHARE]
     return str(fresh.idxmax()) if len(fresh) else ""
@@ -115,7 +118,7 @@ def _new_version_evidence(
     rows = windows.current(ctx).rows
     column = ctx.model.serving_log.version
     assert column is not None  # `_new_version` found it
-    mine = (rows[column].astype(str) == arrived).to_numpy()
+    mine = served_by(rows[column]) == arrived
     first = datetime.fromtimestamp(float(np.min(_times(ctx, rows)[mine].astype("int64")) / _units(ctx, rows)), tz=UTC)
     said = f"version {arrived} serves since {first:%Y-%m-%d %H:%M}"
     subject = f"version {arrived}"
@@ -152,7 +155,7 @@ def _gain(ctx: Context, arrived: str) -> tuple[Counterfactual, float]:
     logged = pd.Series(predictions(ctx, current), index=current.rows.index)
     gain = counterfactual(
         current.rows,
-        now.values,
+        np.where(np.isfinite(logged), now.values, np.nan),
         lambda rows: logged[rows.index].to_numpy(),
         loaded(ctx, older).predict,
         loss,

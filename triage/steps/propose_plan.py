@@ -7,6 +7,7 @@ from triage.errors import Refused, TriageError
 from triage.incident import CauseKind, Diagnosis, Effect
 from triage.reading import windows
 from triage.reading.challenger import judge_readiness
+from triage.reading.served_by import mostly_served_by
 from triage.reading.serving import canary_stops, shadow_stops
 from triage.step import Context, Findings, unmeasured
 
@@ -92,6 +93,4 @@ def _answered_before(ctx: Context) -> str:
     """The version that answered most of the healthy span, where the serving log names versions."""
     column = ctx.model.serving_log.version
     rows = windows.healthy(ctx).rows
-    if column is None or column not in rows:
-        return ""
-    return str(rows[column].astype(str).value_counts().idxmax())
+    return mostly_served_by(rows[column]) if column is not None and column in rows else ""

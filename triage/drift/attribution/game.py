@@ -146,7 +146,7 @@ def populations(
         fresh = float(new[UNSEEN]) + max(float(new[0] - old[0]), 0.0)
         values = now[name].dropna()
         growth = 0.0
-        if len(values):
+        if coding.edges is not None and len(values):
             common = values.value_counts().index[0]
             growth = float((now[name] == common).mean() - (before[name] == common).mean())
         full = codes if len(before) == len(healthy) else encode(coding, healthy[name])
@@ -156,6 +156,6 @@ def populations(
             full,
             new,
             fresh,
-            coding.edges is not None and growth > 0.05 and before[name].nunique() > MANY_VALUES,
+            growth > 0.05 and before[name].nunique() > MANY_VALUES,
         )
     return found

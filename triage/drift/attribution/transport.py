@@ -64,7 +64,7 @@ def carry(rows: pd.Series, change: Marginal, rng: np.random.Generator, nulls: np
             if label in change.moves:
                 leaving, targets, odds = change.moves[label]
                 at = np.flatnonzero((positions == i) & (rng.random(n) < leaving))
-                values[at] = np.array(targets, dtype=object)[rng.choice(len(targets), size=len(at), p=odds)]
+                values[at] = np.fromiter(targets, object)[rng.choice(len(targets), size=len(at), p=odds)]
     if change.null_after > change.null_before:
         rise = (change.null_after - change.null_before) / max(1 - change.null_before, 1e-12)
         values[~missing & ((rng.random(n) if nulls is None else nulls) < rise)] = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from triage.drift.codes import as_floats, evenly, is_number
+from triage.drift.codes import as_floats, as_labels, evenly, is_number
 from triage.drift.episode import find_episode
 from triage.drift.quality.fault import DataFault, FaultKind, SourceFault, by_source
 from triage.drift.quality.fingerprint import Blocks, Channel, Reading, cut, read
@@ -259,7 +259,7 @@ def _fault(reading: Reading, before: pd.Series, limit: float, times: pd.Series |
     elif reading.channel is Channel.RANGE:
         kind, text = FaultKind.RANGE, f"'{name}' is out of its range (such as {reading.value}) in {share:.1%} of rows"
     else:
-        few = before.nunique() <= FEW_VALUES
+        few = len(as_labels(before)[1]) <= FEW_VALUES
         stuck = share >= CONSTANT_SHARE * (1 - float(before.isna().mean()))
         if few and not stuck:  # a category that grew is drift, not a fault
             return None
