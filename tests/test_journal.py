@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triage.errors import JournalError, JournalTampered, LeaseHeld, NotFound
-from triage.incident import Alert, Event, Window, fold
+from triage.incident import Alert, Event, Release, ReleaseStage, Window, Withdrawal, fold
 from triage.journal import LEASE_LENGTH, Entry, Journal
 
 START = datetime(2026, 11, 4, tzinfo=UTC)
@@ -237,3 +237,21 @@ def test_any_prefix_of_a_journal_folds(kinds: list[str], cut: int) -> None:
     assert (incident is None) == (not prefix)
     if incident is not None:
         assert incident.length == len(prefix)
+
+
+LEFT = tuple(Release("1", "2", stage, reached=reached) for stage in ReleaseStage for reached in (False, True))
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("release", LEFT, ids=lambda one: f"{one.stage} {'reached' if one.reached else 'told'}")
+def test_a_list_says_whose_challenger_is_live_as_the_incident_does(
+    journal: Journal, release: Release, asked: bool
+) -> None:
+    incident = receive(journal)
+    assert not journal.summaries()[0].live
+    journal.append(incident, [Entry("release_changed", {"release": Release("1", "2", ReleaseStage.CANARY)})])
+    withdrawal = Withdrawal("eve", START, "no")
+    journal.append(incident, [Entry("withdrawal_asked", {"withdrawal": withdrawal})] if asked else [])
+    journal.append(incident, [Entry("release_changed", {"release": release})])
+    live = release.under_way or (asked and not release.serves_nobody)
+    assert journal.summaries()[0].live is live

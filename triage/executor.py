@@ -180,14 +180,21 @@ class Executor:
                 said = f"version {release.champion} could not be brought back: {error}"
                 self._manner.progress(said)
                 if wait is None:
-                    self._stand(
-                        incident, State.NEEDS_PERSON if incident.state is not State.ABORTED else State.ABORTED, said
-                    )
+                    self._stranded(incident, said)
                     return False
                 self._clock.sleep(wait)
             else:
                 return True
         return False
+
+    def _stranded(self, incident: Incident, said: str) -> None:
+        """Write down that the challenger may still be asked, where that was not the last word already. (An aborted
+        incident keeps the reason of its abort, so that the last word is asked of the journal.)"""
+        state = State.ABORTED if incident.state is State.ABORTED else State.NEEDS_PERSON
+        stands = {"state": state.value, "reason": said}
+        changes = [event.data for event in self._journal.events(self._id) if event.kind == "state_changed"]
+        if not changes or changes[-1] != stands:
+            self._append(Entry("state_changed", stands))
 
     def _take_off(self) -> None:
         """Nothing can be written down any more, so nobody watches a challenger that is asked: the kill switch, which

@@ -43,7 +43,8 @@ class Lease(NamedTuple):
 
 class Summary(NamedTuple):
     """One line of a list of incidents. Times are RFC 3339; ``probability`` is of the first cause, which is None before
-    there is a diagnosis. ``drop`` is the KPI's change as a fraction of its healthy level."""
+    there is a diagnosis. ``drop`` is the KPI's change as a fraction of its healthy level. ``live``: a challenger of it
+    may be asked, and has to be watched or taken back, whatever its state."""
 
     id: str
     model: str
@@ -58,6 +59,7 @@ class Summary(NamedTuple):
     kpi: str | None
     drop: float | None
     worse: bool
+    live: bool = False
 
 
 class Chain(NamedTuple):
@@ -158,7 +160,7 @@ class Journal:
         """Incidents (of ``model``), newest first, at most ``limit``: read from a few events of each, no evidence."""
         unlimited = -1
         rows = self._select(_SUMMARIES.read_text(), model, unlimited if limit is None else limit)
-        return tuple(Summary._make((*row[:-1], bool(row[-1]))) for row in rows)
+        return tuple(Summary._make((*row[:-2], bool(row[-2]), bool(row[-1]))) for row in rows)
 
     def version(self) -> int:
         """A number that changes when another connection wrote: what was read before still holds while it stays."""

@@ -21,7 +21,17 @@ SELECT
     json_extract(diagnosed.data, '$.diagnosis.drop.kpi'),
     json_extract(diagnosed.data, '$.diagnosis.drop.change')
         / nullif(abs(json_extract(diagnosed.data, '$.diagnosis.drop.healthy')), 0),
-    coalesce(json_extract(diagnosed.data, '$.diagnosis.drop.worse'), 0)
+    coalesce(json_extract(diagnosed.data, '$.diagnosis.drop.worse'), 0),
+    -- `live`, as `Release.under_way` and `Release.serves_nobody` have it
+    coalesce(
+        json_extract(released.data, '$.release.stage') IN ('shadow', 'canary')
+            OR NOT json_extract(released.data, '$.release.reached')
+            OR (
+                json_extract(released.data, '$.release.stage') NOT IN ('idle', 'withdrawn')
+                AND EXISTS (SELECT 1 FROM events WHERE incident = incidents.id AND kind = 'withdrawal_asked')
+            ),
+        0
+    )
 FROM incidents
 JOIN events AS received ON received.incident = incidents.id AND received.seq = 1
 LEFT JOIN events AS state ON state.incident = incidents.id AND state.seq = (
@@ -33,6 +43,9 @@ LEFT JOIN events AS latest ON latest.incident = incidents.id AND latest.seq = (
 )
 LEFT JOIN events AS diagnosed ON diagnosed.incident = incidents.id AND diagnosed.seq = (
     SELECT max(seq) FROM events WHERE incident = incidents.id AND kind = 'diagnosed'
+)
+LEFT JOIN events AS released ON released.incident = incidents.id AND released.seq = (
+    SELECT max(seq) FROM events WHERE incident = incidents.id AND kind = 'release_changed'
 )
 WHERE ?1 = '' OR incidents.model = ?1
 ORDER BY incidents.rowid DESC

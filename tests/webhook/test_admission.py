@@ -28,6 +28,12 @@ def test_an_alert_joins_the_incident_that_is_at_work_on_its_model_however_old(st
     assert isinstance(admit(NOW, [one(state, NOW - 900 * HOUR)], POLICY, NOW), Join)
 
 
+@pytest.mark.parametrize("state", ["needs_person", "failed", "aborted", "closed"])
+def test_an_alert_joins_an_incident_whose_challenger_is_live_whatever_its_state(state: str) -> None:
+    live = one(state, NOW - 900 * HOUR)._replace(live=True)
+    assert isinstance(admit(NOW, [one("closed", NOW, 2), live], POLICY, NOW), Join)
+
+
 def test_an_alert_joins_an_incident_that_waits_for_a_person_but_not_for_ever() -> None:
     assert isinstance(admit(NOW, [one("needs_person", NOW - 2 * HOUR)], POLICY, NOW), Join)
     assert admit(NOW, [one("needs_person", NOW - 25 * HOUR)], POLICY, NOW) == Start()

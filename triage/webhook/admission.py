@@ -52,7 +52,7 @@ def admit(starts_at: datetime, newest: Sequence[Summary], policy: Serve, now: da
     if starts_at > now + policy.clock_skew:
         ahead = span((starts_at - now).total_seconds())
         return Park(f"it starts {ahead} in the future: the sender's clock, or ours, is wrong")
-    active = next((one for one in newest if State(one.state) in ACTIVE), None)
+    active = next((one for one in newest if at_work(one)), None)
     if active is not None:
         return Join(active.id, f"{active.id} is at work on this model")
     if not newest:
@@ -75,6 +75,11 @@ def admit(starts_at: datetime, newest: Sequence[Summary], policy: Serve, now: da
             until, f"{last.id} ended {span(max(0.0, idle.total_seconds()))} ago; it is asked again at {_at(until)}"
         )
     return Start()
+
+
+def at_work(summary: Summary) -> bool:
+    """Whether something is done about it, or has to be: a live challenger is watched whatever the state."""
+    return State(summary.state) in ACTIVE or summary.live
 
 
 def gone_on(incident: str, newest: Sequence[Summary], policy: Serve) -> Hold | None:

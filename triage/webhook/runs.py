@@ -18,7 +18,7 @@ from triage.errors import JournalError, TriageError
 from triage.incident import State
 from triage.journal import Summary
 from triage.ports import Clock
-from triage.webhook.admission import ACTIVE
+from triage.webhook.admission import ACTIVE, at_work
 from triage.webhook.figures import Figures
 from triage.webhook.log import Log
 from triage.webhook.worker import Answer, read_answer
@@ -27,6 +27,7 @@ RUNS_PER_WORKER = 25
 """Runs after which a process is replaced by a fresh one."""
 _TROUBLE_WAITS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 _SOON = timedelta(seconds=2)
+_OWED_WAIT = timedelta(seconds=30)
 _LOOK_AGAIN = timedelta(minutes=1)
 _NEWEST = 500
 
@@ -178,7 +179,9 @@ class Runs:
                      incident=answer.incident, model=model, state=answer.state, reason=answer.reason)  # fmt: skip
             return
         tries, _ = self._waits.get(answer.incident, (0, self.clock.now()))
-        wait = _SOON if answer.held else _TROUBLE_WAITS[min(tries, len(_TROUBLE_WAITS) - 1)]
+        wait = _TROUBLE_WAITS[min(tries, len(_TROUBLE_WAITS) - 1)]
+        if answer.held or answer.owed:
+            wait = _SOON if answer.held else _OWED_WAIT
         self._waits[answer.incident] = (tries + (0 if answer.held else 1), self.clock.now() + wait)
         if not answer.held:
             self.figures.runs.labels(model, "trouble").inc()
@@ -221,13 +224,15 @@ def wanted(
     now: datetime,
     is_due: Callable[[Summary], bool],
 ) -> list[tuple[str, str]]:
-    """Incident and model of what is to be worked on, oldest first: active ones that are due, one a model.
+    """Incident and model of what is to be worked on: those that are due of the active ones and of those with a live
+    challenger, whatever their state; the live ones first, then the oldest, one a model.
 
     ``busy`` are models that are worked on already, ``waits`` until when an incident that met trouble is left alone.
     """
     chosen: dict[str, str] = {}
-    for summary in reversed(newest):
-        if State(summary.state) not in ACTIVE or summary.model in busy or summary.model in chosen:
+    oldest = tuple(reversed(newest))
+    for summary in sorted(oldest, key=lambda one: not one.live):
+        if not at_work(summary) or summary.model in busy or summary.model in chosen:
             continue
         if summary.id in waits and waits[summary.id][1] > now:
             continue

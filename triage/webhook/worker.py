@@ -37,13 +37,15 @@ _HEAVY = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How far an incident came. ``trouble`` is why it was not worked on at all; ``held`` that somebody else does."""
+    """How far an incident came. ``trouble`` is why it was not worked on, or not enough; ``held`` that somebody else
+    works on it, ``owed`` that what must happen did not, and is tried again soon."""
 
     incident: str
     state: str = ""
     reason: str = ""
     trouble: str = ""
     held: bool = False
+    owed: bool = False
 
 
 def read_answer(line: str) -> Answer:
@@ -53,6 +55,7 @@ def read_answer(line: str) -> Answer:
 
 def work_on(incident: str, stop: threading.Event) -> Answer:
     """Advance ``incident`` until it is settled or ``stop`` is set."""
+    from triage.incident import ReleaseStage
     from triage.wiring import open_desk
 
     try:
@@ -69,6 +72,10 @@ def work_on(incident: str, stop: threading.Event) -> Answer:
         return Answer(incident, trouble=str(error))
     except Exception as error:  # a defect is told, and does not take the next incident with it
         return Answer(incident, trouble=f"{type(error).__name__}: {error}")
+    release = found.release
+    if release is not None and release.stage is ReleaseStage.WITHDRAWN and not release.reached:
+        said = f"version {release.challenger} may still be asked: {found.state_reason}"
+        return Answer(incident, trouble=said, owed=True)
     return Answer(incident, state=found.state.value, reason=found.state_reason)
 
 

@@ -1,0 +1,163 @@
+"""Under the server no challenger is left asked and unwatched, whatever the state its incident came to."""
+
+import io
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.release_steps import at_the_release
+from tests.release_world import World, ports_of
+from tests.test_release_troubles import Failing
+from triage.desk import Desk
+from triage.errors import SourceUnavailable
+from triage.incident import ReleaseStage, State
+from triage.ports import Rollout
+from triage.step import Ports
+from triage.webhook import runs
+from triage.webhook.figures import Figures
+from triage.webhook.log import Log
+from triage.webhook.worker import Answer, work_on
+
+AWAY = SourceUnavailable("the router does not answer", hint="start it")
+
+
+class AtHand:
+    """A worker that is no process of its own: it has worked before `give` returns."""
+
+    pid, alive, code = 1, True, None
+
+    def __init__(self, home: Path, done: Callable[["AtHand", Answer | None], None]) -> None:
+        self.incident = self.model = ""
+        self.runs = 0
+        self._done = done
+
+    def give(self, incident: str, model: str) -> None:
+        self.incident, self.model, self.runs = incident, model, 1
+        self._done(self, work_on(incident, threading.Event()))
+
+    def dismiss(self) -> None:
+        return
+
+
+class Server:
+    """The runs of a server on a world's clock, over what ``wrapped`` makes of the world's ports."""
+
+    def __init__(
+        self, world: World, home: Path, monkeypatch: pytest.MonkeyPatch, wrapped: Callable[[Ports], Ports] = lambda p: p
+    ) -> None:
+        monkeypatch.setattr(runs, "Worker", AtHand)
+        monkeypatch.setattr("triage.wiring.open_desk", lambda: world.desk(home, wrapped))
+        self.world, self.said = world, io.StringIO()
+        self.runs = runs.Runs(world.desk(home), ["shop"], world.clock, Log(self.said), Figures())
+
+    def goes_on(self, *, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
+        end = self.world.clock.now().timestamp() + minutes * 60
+        while self.world.clock.now().timestamp() < end and not until():
+            self.runs.tick()
+            self.world.clock.sleep(5)
+
+    def given(self) -> int:
+        return self.said.getvalue().count('"event": "run"')
+
+
+def in_the_canary(
+    home: Path, monkeypatch: pytest.MonkeyPatch, world: World | None = None
+) -> tuple[World, Desk, str, Server]:
+    """The challenger answers a tenth of the requests."""
+    world = world or World()
+    desk, name, waits = at_the_release(world, home)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    server = Server(world, home, monkeypatch)
+    server.goes_on(minutes=5, until=lambda: world.router.current("shop").weight > 0)
+    assert world.router.current("shop") == Rollout("1", "2", weight=0.1)
+    return world, desk, name, server
+
+
+def test_a_canary_that_holds_is_looked_at_and_goes_back_when_nobody_decides(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(text=World().text.replace("margin: 0.01\n", "margin: 0.0001\n").replace("hold: 2h", "hold: 1h"))
+    world, desk, name, server = in_the_canary(home, monkeypatch, world)
+    server.goes_on(minutes=12 * 60, until=lambda: desk.incident(name).state is State.NEEDS_PERSON)
+    assert "holds at" in desk.incident(name).state_reason
+    assert world.router.current("shop").weight > 0
+    held = len(desk.incident(name).steps["canary"].looks)
+    server.goes_on(minutes=75)
+    assert len(desk.incident(name).steps["canary"].looks) > held
+    assert "nobody decided" in desk.incident(name).state_reason
+    assert world.router.current("shop") == Rollout("1")
+
+
+def test_a_router_that_was_away_when_harm_showed_is_told_as_soon_as_it_is_back(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(failing={"2": 0.2})
+    desk, name, waits = at_the_release(world, home)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    away = Failing(world.router, "halt", AWAY, times=17)  # three times five tries, and two
+    server = Server(world, home, monkeypatch, lambda ports: ports_of(ports, router=away))  # type: ignore[arg-type]
+    server.goes_on(minutes=3 * 60, until=lambda: desk.incident(name).state is State.NEEDS_PERSON)
+    assert "could not be brought back" in desk.incident(name).state_reason
+    assert world.router.current("shop").weight > 0
+    assert desk.incidents()[0].live
+    server.goes_on(minutes=4)
+    assert away.left == 0
+    assert world.router.current("shop") == Rollout("1")
+    assert not desk.incidents()[0].live
+    given = server.given()
+    server.goes_on(minutes=60)
+    assert server.given() == given  # nothing is left to be done
+
+
+@pytest.mark.parametrize("word", ["abort", "rollback"])
+def test_a_word_that_the_router_did_not_hear_is_said_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    world, desk, name, server = in_the_canary(home, monkeypatch)
+    world.router.away = True
+    with pytest.raises(SourceUnavailable):
+        getattr(desk, word)(name, "not tonight", "eve")
+    before, given, at = len(desk.events(name)), server.given(), world.clock.now()
+    server.goes_on(minutes=20)
+    assert len(desk.events(name)) <= before + 1  # said once, however often it was tried
+    tries = server.given() - given
+    assert 5 <= tries <= (world.clock.now() - at).total_seconds() / 30 + 1
+    world.router.away = False
+    server.goes_on(minutes=1)
+    done = desk.incident(name)
+    assert done.state is (State.ABORTED if word == "abort" else State.NEEDS_PERSON)
+    assert done.release is not None
+    assert (done.release.stage, done.release.reached) == (ReleaseStage.WITHDRAWN, True)
+    assert world.router.current("shop") == Rollout("1")
+
+
+def test_a_closed_release_that_is_taken_back_while_the_router_is_away_goes_back(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    desk, name, waits = at_the_release(world, home)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    assert desk.advance(name).state is State.CLOSED
+    server = Server(world, home, monkeypatch)
+    server.goes_on(minutes=30)
+    assert server.given() == 0
+    world.router.away = True
+    with pytest.raises(SourceUnavailable):
+        desk.rollback(name, "customers complain", "eve")
+    world.router.away = False
+    server.goes_on(minutes=1)
+    assert world.served() == ("1", "1")
+    assert "rolled back by eve" in desk.incident(name).state_reason
+
+
+def test_a_challenger_whose_plan_is_rejected_in_its_canary_ends_up_with_no_traffic(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, desk, name, server = in_the_canary(home, monkeypatch)
+    desk.reject(name, "not this one", "eve")
+    server.goes_on(minutes=6 * 60)
+    assert world.served() == ("1", "1")
+    assert world.router.current("shop") == Rollout("1")
+    assert not desk.incidents()[0].live
