@@ -44,7 +44,7 @@ def test_a_run_killed_before_or_after_any_event_ends_as_one_that_was_not(tmp_pat
     assert len(found["killed"]) >= 20
     holds(found)
     found_again = found["killed"]["before 2"]  # the tag was written, and nothing in the journal says so
-    assert found_again["tags"] == ['["triage.stale", "[\\"shop-1\\"]"]']
+    assert found_again["tags"] == [json.dumps(["triage.stale", '{"shop-1": "2026-11-04T00:00:00+00:00"}'])]
     assert found_again["end"]["steps"]["stale"]["outcome"] == "done"
 
 

@@ -13,6 +13,7 @@ from tests.release_world import FAR, RELEASE, Offers, World, ports_of, truth
 from triage.errors import Refused
 from triage.incident import ReleaseStage, State
 from triage.ports import Rollout
+from triage.staleness import incidents
 
 
 def test_the_whole_story_ends_recovered_with_one_alias_moved(home: Path) -> None:
@@ -50,7 +51,7 @@ def test_a_version_stays_stale_until_recent_data_says_otherwise(home: Path) -> N
     assert done.state is State.NEEDS_PERSON
     assert "not known by the deadline" in done.state_reason
     assert world.served() == ("2", "2")
-    assert tags(world, "2")["triage.stale"] == '["shop-1"]'
+    assert incidents(tags(world, "2")) == (name,)
 
 
 def worse_sales(rows: pd.DataFrame) -> np.ndarray:

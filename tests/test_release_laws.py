@@ -21,6 +21,7 @@ from triage.performing import context, perform
 from triage.playbook import Playbook
 from triage.ports import Rollout
 from triage.scope import Scope
+from triage.staleness import incidents
 
 
 def promoting(steps: str) -> str:
@@ -178,4 +179,4 @@ def test_a_dismissed_drift_alert_leaves_the_model_stale(home: Path) -> None:
     desk.reject(name, "it is nothing", "eve")
     desk.advance(name)
     desk.abort(name, "I said it is nothing", "eve")
-    assert tags(world, "1")["triage.stale"] == '["shop-1"]'
+    assert incidents(tags(world, "1")) == (name,)

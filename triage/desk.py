@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from triage.errors import NotFound, Refused
+from triage.errors import NotFound, Refused, Superseded, TriageError
 from triage.journal import Chain, Entry, Journal, Summary
 
 if TYPE_CHECKING:
@@ -256,10 +256,20 @@ class Desk:
         return self._catalog(found).model(found.model).approval
 
     def reject(self, incident: str, reason: str, by: str, *, account: str = "") -> "Incident":
-        """Say no to the current plan for good; an approval that was given to it is void. Raises Refused."""
+        """Say no to the current plan for good: its approval is void, and a step that it let through stops.
+
+        Raises Refused where a challenger is asked already, which takes more than a no to end, and where it is closed.
+        """
         from triage.incident import Rejection, State
 
-        _, current = self._plan(incident)
+        found, current = self._plan(incident)
+        if found.state is State.CLOSED:
+            raise Refused(f"{incident} is closed already", hint=f"'triage show {incident}' says how it ended")
+        if found.release is not None and found.release.under_way:
+            raise Refused(
+                f"the plan of {incident} is being carried out: version {found.release.challenger} is asked",
+                hint=f"'triage rollback {incident}' takes it off, 'triage abort {incident}' ends the incident as well",
+            )
         rejection = Rejection(current.digest, by, self._clock.now(), reason, account)
         state = {"state": State.NEEDS_PERSON, "reason": f"rejected by {by}: {reason}"}
         self.journal.append(incident, [Entry("rejected", {"rejection": rejection}), Entry("state_changed", state)])
@@ -285,7 +295,8 @@ class Desk:
         """Back to the champion that served before ``incident`` released another, at once and without an approval.
 
         Also while the incident is worked on elsewhere, and after it was closed. Raises Refused where nothing was
-        released, StepFailed and others where the router or the registry can't be told.
+        released, or another change released on since; StepFailed and others where the router or the registry can't be
+        told.
         """
         from triage.incident import Withdrawal
 
@@ -294,10 +305,26 @@ class Desk:
         if found.release is None or found.release.serves_nobody:
             gone = "serves the champion of before already" if found.release else "has released nothing"
             raise Refused(f"{incident} {gone}", hint=f"'triage show {incident}' says where it stands")
+        self._in_charge(found, found.release)
         withdrawal = Withdrawal(by, self._clock.now(), reason, account)
         self.journal.append(incident, [Entry("withdrawal_asked", {"withdrawal": withdrawal})])
         self._withdraw(found, found.release, f"rolled back by {by}: {reason}")
         return self.journal.read(incident)
+
+    def _in_charge(self, found: "Incident", release: "Release") -> None:
+        """Raises Superseded where a release in full is not what serves any more: nothing is written of the attempt, and
+        it can be rolled back once the later one was."""
+        from triage.routing import in_charge
+
+        if release.under_way:
+            return  # going back settles it, whoever serves
+        catalog = self._catalog(found)
+        try:
+            in_charge(self._connect(catalog), catalog.model(found.model).registered_model, release)
+        except Superseded:
+            raise
+        except TriageError:
+            return  # who can't be asked now is asked again before it is told
 
     def _withdraw(self, found: "Incident", release: "Release", reason: str) -> None:
         from triage.executor import go_back

@@ -185,7 +185,9 @@ def unfinished(incident: Incident, playbook: Playbook) -> tuple[StepSpec, ...]:
 def _verdict(incident: Incident, playbook: Playbook) -> Settle:
     """Where an incident stands once every step is settled; a step may have put out what is left for a person."""
     if incident.withdrawal is not None:
-        return Settle(State.NEEDS_PERSON, f"rolled back by {incident.withdrawal.by}: {incident.withdrawal.reason}")
+        asked, release = incident.withdrawal, incident.release
+        came_of_it = release.reason if release is not None and release.stage is ReleaseStage.WITHDRAWN else ""
+        return Settle(State.NEEDS_PERSON, came_of_it or f"rolled back by {asked.by}: {asked.reason}")
     for step in reversed(playbook.steps):
         record = incident.steps.get(step.id)
         if record is not None and (ended := record.outputs.get(CONCLUDED)):

@@ -12,6 +12,8 @@ TriageError
 │   ├── JournalTampered   the hash chain does not hold
 │   └── LeaseHeld         another executor has the incident
 ├── Refused               a law or a gate says no
+│   ├── NoRouter          the catalogue names none for the model
+│   └── Superseded        what another change released serves the model meanwhile
 └── StepFailed            a step failed in a way that retrying may mend
 """
 
@@ -96,6 +98,14 @@ class LeaseHeld(JournalError):
 
 
 class Refused(TriageError):
+    pass
+
+
+class NoRouter(Refused):
+    pass
+
+
+class Superseded(Refused):
     pass
 
 

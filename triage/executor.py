@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from triage import engine, performing
 from triage.catalog import Catalog, Model
-from triage.errors import JournalError, LeaseHeld, TriageError
+from triage.errors import JournalError, LeaseHeld, Superseded, TriageError
 from triage.incident import Approval, Incident, Release, ReleaseStage, State
 from triage.journal import LEASE_LENGTH, Entry, Journal, Lease
 from triage.playbook import Playbook
@@ -160,12 +160,13 @@ class Executor:
             self._clock.sleep(min(left, POLL_SECONDS))
 
     def _stopped(self) -> bool:
-        """Whether the incident was aborted, or its release withdrawn by a person, asked from any thread."""
+        """Whether the incident was aborted, its plan rejected, or its release withdrawn, asked from any thread."""
         with suppress(JournalError):
             journal = Journal(self._journal.path, self._clock)
             try:
                 found = journal.read(self._id)
-                return found.state is State.ABORTED or found.withdrawal is not None
+                no = found.withdrawal is not None or found.rejection is not None
+                return no or found.state is State.ABORTED
             finally:
                 journal.close()
         return False
@@ -217,12 +218,18 @@ def go_back(
     reason: str,
     lease: Lease | None = None,
 ) -> None:
-    """Intent, effect, outcome of going back to the champion of before. Raises what the router or registry raise."""
+    """Intent, effect, outcome of going back to the champion of before. Raises what the router or registry raise.
+
+    Where another release serves meanwhile nothing is touched, and that is the outcome: there is nothing to take back.
+    """
     stage = ReleaseStage.WITHDRAWN
     back = replace(release, stage=stage, weight=0.0, shadow=0.0, reached=False, reason=reason)
     if release.stage is not stage:
         journal.append(found.id, [Entry("release_changed", {"release": back})], lease)
-    noticed = withdraw(ports, model.registered_model, model.alias, release, f"{found.id}/withdraw")
+    try:
+        noticed = withdraw(ports, model.registered_model, model.alias, release, f"{found.id}/withdraw")
+    except Superseded as error:
+        noticed = str(error)
     reason = f"{reason}; {noticed}" if noticed else reason
     entries = [Entry("release_changed", {"release": replace(back, reached=True, reason=reason)})]
     if found.state is not State.ABORTED:

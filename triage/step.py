@@ -57,8 +57,8 @@ class Ports:
 class Context:
     """What a step is given. ``key`` is its idempotency key: the same for every attempt at the same step.
 
-    ``stopped`` says whether the incident was aborted, or its release withdrawn, meanwhile; a step that takes long asks
-    it often, and one that changes what is served asks it before and after.
+    ``stopped`` says whether the incident was aborted, its plan rejected, or its release withdrawn meanwhile; a step
+    that takes long asks it often, and one that changes what is served asks it before and after.
     """
 
     incident: Incident

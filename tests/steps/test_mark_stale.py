@@ -6,7 +6,7 @@ import pytest
 from tests.light_world import ALERT, World, world
 from triage.incident import Alert, Outcome, State
 from triage.ports import ModelVersion
-from triage.steps.mark_stale import TAG, incidents
+from triage.staleness import TAG, incidents
 
 QUICK = """\
 name: quick

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.release_world import World, believed
 from triage.desk import Desk
 from triage.diagnosis.plan import plan
 from triage.errors import Refused
-from triage.incident import Cause, CauseKind, Diagnosis, State
+from triage.incident import Cause, CauseKind, Diagnosis, Outcome, State
 from triage.journal import Entry
 from triage.ports import Rollout
 
@@ -106,3 +107,27 @@ def test_what_was_rolled_back_is_not_rolled_back_again(tmp_path: Path) -> None:
     approved(desk, name)
     with pytest.raises(Refused, match="already"):
         desk.rollback(name, "again", "eve")
+
+
+class Elsewhere:
+    """A router that refuses every word, as KServe's does while its work tree has another branch checked out."""
+
+    def __getattr__(self, name: str) -> Any:
+        def refuse(*_: Any) -> Any:
+            raise Refused("the tree has 'topic' checked out, not 'main'", hint="git switch main")
+
+        return refuse
+
+
+def test_a_router_that_refuses_is_not_taken_for_none_and_the_approval_holds_for_the_retry(tmp_path: Path) -> None:
+    world = World()
+    world.simulation.shop = replace(world.shop, far=0.1)
+    desk, name = deployed(world, tmp_path)
+    waits = desk.advance(name)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    elsewhere = world.desk(tmp_path, lambda ports: replace(ports, router=Elsewhere()))  # type: ignore[arg-type]
+    stopped = elsewhere.advance(name)
+    assert stopped.steps["rollback"].outcome is Outcome.FAILED
+    assert "the router refused: the tree has 'topic' checked out" in stopped.state_reason
+    assert desk.advance(name, again=True).state is State.CLOSED
+    assert world.served() == ("1", "1")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from triage.errors import Refused
+from triage.errors import NoRouter
 from triage.ports import Rollout, Router, Serving
 
 
@@ -30,5 +30,7 @@ class RouterByModel:
 
     def _of(self, model: str) -> Router:
         if model not in self._routers:
-            raise Refused(f"the catalogue names no router for '{model}'", hint="add router to the model in triage.yaml")
+            raise NoRouter(
+                f"the catalogue names no router for '{model}'", hint="add router to the model in triage.yaml"
+            )
         return self._routers[model]

@@ -17,7 +17,7 @@ from triage.ports import Rollout
 from triage.reading.canary import guardrails, kept, look_at, restored
 from triage.reading.release import Versions, bounded, first_due, newest, planned, policy
 from triage.reading.serving import service_levels
-from triage.routing import send
+from triage.routing import send, unclaimed
 from triage.step import LEFT_FOR_A_PERSON, Context, Findings, UnderWay
 from triage.trial.canary import CanaryStep, Decision, Limits, Move, decide, judge_step
 from triage.trial.guardrail import Look
@@ -84,6 +84,7 @@ def _route(ctx: Context, versions: Versions) -> Findings | UnderWay:
     stage, how, release = int(ctx.record.progress["stage"]), policy(ctx), ctx.incident.release
     assert release is not None  # written down before
     rollout = Rollout(versions.champion, versions.challenger, weight=release.weight)
+    unclaimed(ctx.ports, ctx.model.registered_model, versions.champion, versions.challenger)
     send(ctx.ports, ctx.model.registered_model, rollout, f"{ctx.key}/{ctx.record.attempts}/{stage}")
     if ctx.stopped():
         return _withdrawn(ctx, "stopped by a person", "stopped")

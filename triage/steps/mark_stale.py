@@ -3,18 +3,15 @@
 The tag holds the ids of all incidents that called the version stale, so that each adds and takes back only its own.
 """
 
-import json
-from collections.abc import Iterable, Mapping
-
 from pydantic import BaseModel, ConfigDict
 
 from triage.incident import Effect
+from triage.staleness import TAG, incidents, mark, unmark
 from triage.step import Context, Findings
 
 about = None
 effect = Effect.CHANGE
 gated = False  # a tag never changes what is served
-TAG = "triage.stale"
 
 
 class Params(BaseModel):
@@ -29,9 +26,7 @@ def preview(ctx: Context) -> str:
 
 def run(ctx: Context) -> Findings:
     champion = ctx.ports.registry.champion(ctx.model.registered_model, ctx.model.alias)
-    named = incidents(champion.tags)
-    if ctx.incident.id not in named:
-        ctx.ports.registry.tag(champion, TAG, listed((*named, ctx.incident.id)))
+    mark(ctx.ports.registry, champion, ctx.incident.id, ctx.incident.window.end)
     return Findings(outputs={"version": champion.version})
 
 
@@ -44,21 +39,4 @@ def probe(ctx: Context) -> Findings | None:
 
 def undo(ctx: Context, done: Findings) -> None:
     marked = ctx.ports.registry.version(ctx.model.registered_model, done.outputs["version"])
-    rest = [name for name in incidents(marked.tags) if name != ctx.incident.id]
-    ctx.ports.registry.tag(marked, TAG, listed(rest))
-
-
-def incidents(tags: Mapping[str, str] | None, tag: str = TAG) -> tuple[str, ...]:
-    """The incidents that ``tag`` names, oldest first; what someone else wrote there counts as one."""
-    text = (tags or {}).get(tag, "")
-    try:
-        named = json.loads(text)
-    except ValueError:
-        named = text
-    return tuple(map(str, named)) if isinstance(named, list) else (text,) if text else ()
-
-
-def listed(names: Iterable[str]) -> str:
-    """The tag's value for ``names``: nothing where there are none."""
-    held = list(names)
-    return json.dumps(held) if held else ""
+    unmark(ctx.ports.registry, marked, (ctx.incident.id,))

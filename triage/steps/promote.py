@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict
 
 from triage.errors import NotFound, Refused, StepFailed
 from triage.incident import Effect, Release, ReleaseStage
-from triage.ports import ModelVersion, Rollout
+from triage.ports import Rollout
 from triage.reading.challenger import missing_lineage
 from triage.reading.release import Versions, newest, planned
 from triage.routing import router_of, send, told, withdraw
+from triage.staleness import carry
 from triage.step import Context, Findings
-from triage.steps.mark_stale import TAG, incidents, listed
 
 about = None
 effect = Effect.CHANGE
@@ -34,10 +34,10 @@ def preview(ctx: Context) -> str:
 def run(ctx: Context) -> Findings:
     """Every condition of the first law is asked for here, whatever the playbook says."""
     versions = planned(ctx)
-    version = _proven(ctx, versions)
+    _proven(ctx, versions)
     if ctx.stopped():
         raise Refused(f"{ctx.incident.id} was stopped by a person", hint="nothing more is done here")
-    _stays_stale(ctx, versions, version)
+    carry(ctx.ports.registry, ctx.model.registered_model, versions.champion, versions.challenger)
     return _released(ctx, versions)
 
 
@@ -56,8 +56,8 @@ def undo(ctx: Context, done: Findings) -> None:
     withdraw(ctx.ports, ctx.model.registered_model, ctx.model.alias, release, f"{ctx.key}/undo")
 
 
-def _proven(ctx: Context, versions: Versions) -> ModelVersion:
-    """The challenger, if this incident's evidence proves it. Raises Refused for whatever is missing."""
+def _proven(ctx: Context, versions: Versions) -> None:
+    """Whether this incident's evidence proves the challenger. Raises Refused for whatever is missing."""
     name, plan = ctx.model.registered_model, ctx.incident.plan
     try:
         version = ctx.ports.registry.version(name, versions.challenger)
@@ -89,16 +89,6 @@ def _proven(ctx: Context, versions: Versions) -> ModelVersion:
             f"the router of '{name}' was told otherwise meanwhile: {rollout}",
             hint="find out who changed it, then start a new run",
         )
-    return version
-
-
-def _stays_stale(ctx: Context, versions: Versions, version: ModelVersion) -> None:
-    """The second law: a new version does not end staleness, only recent data does."""
-    registry = ctx.ports.registry
-    before = registry.version(ctx.model.registered_model, versions.champion)
-    held = dict.fromkeys((*incidents(version.tags), *incidents(before.tags)))
-    if held:
-        registry.tag(version, TAG, listed(held))
 
 
 def _released(ctx: Context, versions: Versions) -> Findings:
@@ -110,6 +100,7 @@ def _released(ctx: Context, versions: Versions) -> Findings:
         send(ctx.ports, name, Rollout(versions.challenger), ctx.key)
     except StepFailed:
         registry.move_alias(name, alias, versions.champion, expected=versions.challenger, key=f"{ctx.key}/back")
+        carry(registry, name, versions.challenger, versions.champion)
         raise
     if ctx.stopped():
         withdraw(ctx.ports, name, alias, release, f"{ctx.key}/stopped")

@@ -108,7 +108,7 @@ def _job(ctx: Context, champion: ModelVersion) -> TrainingJob:
 
 
 def _ended(ctx: Context, trainer: Trainer) -> TrainingState:
-    """Wait for the job; an abort cancels it. Raises Refused then, StepFailed where it failed."""
+    """Wait for the job; a person's no cancels it. Raises Refused then, StepFailed where it failed."""
     asked = time.monotonic()
     while True:
         state = trainer.state(ctx.key)
@@ -118,7 +118,7 @@ def _ended(ctx: Context, trainer: Trainer) -> TrainingState:
             asked = time.monotonic()
             if ctx.stopped():
                 trainer.cancel(ctx.key)
-                raise Refused(f"{ctx.incident.id} was aborted; the training job was cancelled")
+                raise Refused(f"{ctx.incident.id} was stopped by a person; the training job was cancelled")
         time.sleep(_POLL_SECONDS)
     if state is None or state.lost:
         return state or TrainingState(False, lost=True)

@@ -1,13 +1,13 @@
 """Take the stale tag off the champion, but only where this run measured recent data and found nothing wrong with it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from triage.catalog import PositiveDuration
-from triage.incident import CauseKind, Effect
+from triage.incident import CauseKind, Effect, ReleaseStage
+from triage.staleness import TAG, answered, incidents, listed, marks, unmark, written
 from triage.step import Context, Findings
-from triage.steps.mark_stale import TAG, incidents, listed
 
 about = None
 effect = Effect.CHANGE
@@ -37,38 +37,62 @@ def preview(ctx: Context) -> str:
 
 
 def run(ctx: Context) -> Findings:
-    stays = _why_it_stays(ctx)
+    registry = ctx.ports.registry
+    champion = registry.champion(ctx.model.registered_model, ctx.model.alias)
+    stays = _why_it_stays(ctx) or _another_serves(ctx, champion.version)
     if stays:
         ctx.progress(f"{ctx.model.registered_model} stays stale: {stays}")
         return Findings(outputs={"cleared": False, "why": stays})
-    registry = ctx.ports.registry
-    champion = registry.champion(ctx.model.registered_model, ctx.model.alias)
-    before = incidents(champion.tags)
+    gone = answered(marks(champion.tags), _measured_until(ctx), ctx.incident.id)
     # What is taken off is written down first: a process killed between the two tags loses nothing.
-    registry.tag(champion, REVIEWED, listed((ctx.incident.id, *before)))
-    registry.tag(champion, TAG, "")
-    return _cleared(champion.version, before)
+    registry.tag(champion, REVIEWED, listed((ctx.incident.id, *gone)))
+    return _cleared(champion.version, gone, unmark(registry, champion, gone))
 
 
 def probe(ctx: Context) -> Findings | None:
     champion = ctx.ports.registry.champion(ctx.model.registered_model, ctx.model.alias)
-    reviewer, *before = incidents(champion.tags, REVIEWED) or ("",)
-    if reviewer != ctx.incident.id or incidents(champion.tags):
+    reviewer, *gone = incidents(champion.tags, REVIEWED) or ("",)
+    left = incidents(champion.tags)
+    if reviewer != ctx.incident.id or set(gone) & set(left):
         return None
-    return _cleared(champion.version, tuple(before))
+    return _cleared(champion.version, tuple(gone), left)
 
 
 def undo(ctx: Context, done: Findings) -> None:
-    if not done.outputs["cleared"]:
+    if not done.outputs.get("before"):
         return
     cleared = ctx.ports.registry.version(ctx.model.registered_model, done.outputs["version"])
-    since = [name for name in incidents(cleared.tags) if name not in done.outputs["before"]]
-    ctx.ports.registry.tag(cleared, TAG, listed((*done.outputs["before"], *since)))
+    ctx.ports.registry.tag(cleared, TAG, written({**dict.fromkeys(done.outputs["before"], ""), **marks(cleared.tags)}))
     ctx.ports.registry.tag(cleared, REVIEWED, "")
 
 
-def _cleared(version: str, before: tuple[str, ...]) -> Findings:
-    return Findings(outputs={"cleared": True, "version": version, "before": list(before)})
+def _cleared(version: str, gone: tuple[str, ...], left: tuple[str, ...]) -> Findings:
+    outputs = {"cleared": not left, "version": version, "before": list(gone)}
+    if left:
+        outputs["why"] = f"not answered by this data: {', '.join(left)}"
+    return Findings(outputs=outputs)
+
+
+def _measured_until(ctx: Context) -> datetime:
+    """Up to when what was seen may be answered here: after a release that helped, all that was before it."""
+    release = ctx.incident.release
+    since = release.since if release is not None and ctx.params.recovered_by else None
+    return since or ctx.incident.window.end
+
+
+def _another_serves(ctx: Context, champion: str) -> str:
+    """What is wrong with letting this run's data speak for ``champion``, or nothing."""
+    if ctx.params.recovered_by:
+        release = ctx.incident.release
+        measured = (
+            "" if release is None else release.challenger if release.stage is ReleaseStage.FULL else release.champion
+        )
+    else:
+        marked = [one for one in ctx.incident.steps.values() if one.uses == "mark_stale" and "version" in one.outputs]
+        measured = (
+            str(marked[0].outputs["version"]) if marked else ctx.incident.plan.champion if ctx.incident.plan else ""
+        )
+    return f"version {champion} serves, and version {measured} was measured" if measured not in ("", champion) else ""
 
 
 def _why_it_stays(ctx: Context) -> str:

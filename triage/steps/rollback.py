@@ -6,6 +6,7 @@ from triage.errors import NotFound, Refused
 from triage.incident import Effect, Release, ReleaseStage
 from triage.ports import Rollout
 from triage.routing import routes, send
+from triage.staleness import carry
 from triage.step import LEFT_FOR_A_PERSON, Context, Findings
 
 about = None
@@ -37,6 +38,7 @@ def run(ctx: Context) -> Findings:
     send(ctx.ports, name, Rollout(target), ctx.key)
     if plan.champion != target:
         registry.move_alias(name, alias, target, expected=plan.champion, key=ctx.key)
+        carry(registry, name, plan.champion, target)
     release = Release(
         target, _replaced(ctx), ReleaseStage.WITHDRAWN, reached=True, step=ctx.step, reason="the deploy was bad"
     )
@@ -51,11 +53,11 @@ def probe(ctx: Context) -> Findings | None:
 def undo(ctx: Context, done: Findings) -> None:
     """To what served before the roll-back."""
     previous, target = str(done.outputs["previous"]), str(done.outputs["champion"])
-    send(ctx.ports, ctx.model.registered_model, Rollout(previous), f"{ctx.key}/undo")
+    registry, name = ctx.ports.registry, ctx.model.registered_model
+    send(ctx.ports, name, Rollout(previous), f"{ctx.key}/undo")
     if previous != target:
-        ctx.ports.registry.move_alias(
-            ctx.model.registered_model, ctx.model.alias, previous, expected=target, key=f"{ctx.key}/undo"
-        )
+        registry.move_alias(name, ctx.model.alias, previous, expected=target, key=f"{ctx.key}/undo")
+        carry(registry, name, target, previous)
 
 
 def _target(ctx: Context) -> str:

@@ -16,7 +16,7 @@ from triage.ports import Rollout
 from triage.reading.release import Versions, bounded, compared, policy
 from triage.reading.serving import UNWATCHED, watched
 from triage.reading.shadow import paired
-from triage.routing import send
+from triage.routing import in_charge, send, unclaimed
 from triage.step import LEFT_FOR_A_PERSON, Context, Findings, UnderWay
 from triage.trial import comparison
 from triage.trial.comparison import Margins
@@ -82,6 +82,7 @@ def _mirror(ctx: Context, versions: Versions) -> UnderWay:
     if ctx.stopped():
         return _stopping(ctx, "stopped")
     rollout = Rollout(versions.champion, versions.challenger, shadow=share)
+    unclaimed(ctx.ports, ctx.model.registered_model, versions.champion, versions.challenger)
     send(ctx.ports, ctx.model.registered_model, rollout, f"{ctx.key}/mirror")
     now = ctx.ports.clock.now()
     assert ctx.incident.release is not None  # written down before
@@ -201,6 +202,7 @@ def _stopping(ctx: Context, verdict: str, look: dict[str, Any] | None = None, sa
 def _stop(ctx: Context, versions: Versions) -> Findings:
     release, verdict = ctx.incident.release, str(ctx.record.progress["verdict"])
     assert release is not None  # written down before
+    in_charge(ctx.ports, ctx.model.registered_model, release)
     send(ctx.ports, ctx.model.registered_model, Rollout(versions.champion), f"{ctx.key}/stop")
     look = ctx.record.looks[-1] if ctx.record.looks else {}
     passed = verdict == TrialVerdict.PASS.value

@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict
 from triage.catalog import Direction, PerRow
 from triage.catalog.release import RecoveryPolicy
 from triage.codec import encode
-from triage.errors import TriageError
+from triage.errors import Superseded, TriageError
 from triage.health.seasonal import baseline_for
 from triage.incident import CauseKind, Effect, Evidence, Measure, Release, ReleaseStage, Source, Verdict, Window
 from triage.ports import Series
 from triage.reading.metrics import HISTORY
 from triage.reading.release import bounded
+from triage.routing import in_charge
 from triage.step import CONCLUDED, LEFT_FOR_A_PERSON, Context, Findings, UnderWay, unmeasured
 from triage.trial.recovery import Followed, Recovery, RecoveryLimits, RecoveryReport, judge_recovery
 
@@ -125,20 +126,34 @@ def _closed(ctx: Context, release: Release, report: RecoveryReport, source: Sour
     }
     if report.verdict is Recovery.RECOVERED:
         return Findings(evidence=(evidence,), outputs=outputs | {CONCLUDED: f"recovered: {said}"})
-    back, learned = _if_worse(release, report)
+    back, learned = _if_worse(ctx, release, report)
     outputs[LEFT_FOR_A_PERSON] = f"{said}. {learned}"
     return Findings(evidence=(evidence,), outputs=outputs, release=back)
 
 
-def _if_worse(release: Release, report: RecoveryReport) -> tuple[Release | None, str]:
-    """What follows from no recovery: a release that made it worse is withdrawn; what was learned is said."""
+def _if_worse(ctx: Context, release: Release, report: RecoveryReport) -> tuple[Release | None, str]:
+    """What follows from no recovery: a release that made it worse is withdrawn, unless another version serves by now;
+    what was learned is said."""
     if report.verdict is Recovery.WORSE and release.stage is ReleaseStage.FULL:
+        if superseded := _superseded(ctx, release):
+            return None, f"Nothing is taken back: {superseded}"
         reason = f"worse after the release: {report.reason}"
         back = replace(release, stage=ReleaseStage.WITHDRAWN, weight=0.0, reached=False, reason=reason)
         return back, f"Version {release.champion} serves again. The first cause, or its remedy, was not the right one"
     if report.verdict is Recovery.CANNOT_TELL_YET:
         return None, "Nobody can tell from the KPI; look at it by hand"
     return None, "The first cause, or its remedy, was not all of it: look at the causes after it, and start a new run"
+
+
+def _superseded(ctx: Context, release: Release) -> str:
+    """What another change released since, or nothing (also where the router can't be asked just now)."""
+    try:
+        in_charge(ctx.ports, ctx.model.registered_model, release)
+    except Superseded as error:
+        return str(error)
+    except TriageError as error:
+        ctx.progress(f"the router can't be asked: {error.message}")
+    return ""
 
 
 def _blind(ctx: Context, release: Release, said: str) -> Findings:
