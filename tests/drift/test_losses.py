@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from triage.drift.losses import absolute_error, log_loss, squared_error, zero_one
+from triage.drift.losses import log_loss, squared_error
 
 LABELS, SCORES = np.array([1.0, 0.0, 1.0]), np.array([0.8, 0.4, 0.2])
 
@@ -16,5 +16,3 @@ def test_log_loss_stays_finite_for_a_certain_and_wrong_score():
 
 def test_errors_are_per_row():
     assert squared_error(LABELS, SCORES) == pytest.approx([0.04, 0.16, 0.64])
-    assert absolute_error(LABELS, SCORES) == pytest.approx([0.2, 0.4, 0.8])
-    assert zero_one(LABELS, SCORES).tolist() == [0.0, 0.0, 1.0]

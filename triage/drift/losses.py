@@ -18,12 +18,3 @@ def log_loss(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def squared_error(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Squared error; the Brier score's terms where ``labels`` are 0/1 and ``scores`` probabilities."""
     return np.square(labels - scores)
-
-
-def absolute_error(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    return np.abs(labels - scores)
-
-
-def zero_one(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """1 where the class at threshold 0.5 is wrong, else 0."""
-    return ((scores >= 0.5) != (labels >= 0.5)).astype(np.float64)

@@ -23,21 +23,6 @@ def rows_for_shares(
     return int(np.ceil(float(champion) / (1 - weight)))
 
 
-def rows_for_means(
-    deviation: float, difference: float, *, weight: float = 0.5, alpha: float = 0.05, power: float = 0.8
-) -> int:
-    """As `rows_for_shares`, for a mean with standard ``deviation``; statsmodels' t test power."""
-    from statsmodels.stats.power import TTestIndPower
-
-    _check(weight=weight, alpha=alpha, power=power)
-    if not (deviation > 0 and difference > 0):
-        raise ValueError(f"deviation {deviation} and difference {difference} must be above 0")
-    champion = TTestIndPower().solve_power(
-        effect_size=difference / deviation, alpha=alpha, power=power, ratio=weight / (1 - weight), alternative="larger"
-    )
-    return int(np.ceil(float(np.squeeze(champion)) / (1 - weight)))
-
-
 def rows_for_paired_shares(disagreement: float, difference: float, *, alpha: float = 0.05, power: float = 0.8) -> int:
     """Mirrored rows to detect a ``difference`` of two shares on the same rows, one-sided (Connor 1987, for McNemar's
     test).

@@ -9,7 +9,6 @@ mixture sequential probability ratio test, mSPRT (Johari, Koomen, Pekelis, Walsh
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from triage.trial.verdict import Interval
 
@@ -102,43 +101,6 @@ def mixture_width(variance: float, effect: float, confidence: float = 0.95) -> f
     """Half the width of a normal-mixture sequence around an estimate whose variance is ``variance`` now."""
     wide = variance + effect**2
     return float(np.sqrt(variance * wide / effect**2 * np.log(wide / (variance * (1 - confidence) ** 2))))
-
-
-def effect_for_look(variance: float, confidence: float = 0.95) -> float:
-    """The mixture that is narrowest when the difference's variance has shrunk to ``variance``.
-
-    Howard et al. (2021), proposition 3: with r = 1/e² and information v = 1/variance, v/r = -W(-a²/e) - 1 on the lower
-    branch of the Lambert function.
-    """
-    alpha = 1 - confidence
-    ratio = -float(special.lambertw(-(alpha**2) / np.e, k=-1).real) - 1
-    return float(np.sqrt(ratio * variance))
-
-
-def bounded_mean_sequence(
-    values: np.ndarray, *, low: float, high: float, confidence: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
-    """Running limits of the mean of values in ``[low, high]``, valid at every n and for any sample size, few or many.
-
-    Empirical-Bernstein confidence sequence: Howard et al. (2021), theorem 4, with the polynomial stitched boundary of
-    their equations 10-11 (eta 2, s 1.4, from 1 unit of variance). Values must come in order, shape (n,); returns lower
-    and upper limits, each (n,).
-    """
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) and (values.min() < low or values.max() > high):
-        raise ValueError(f"values from {values.min():.4g} to {values.max():.4g} are outside [{low:.4g}, {high:.4g}]")
-    scaled = (values - low) / (high - low)
-    n = np.arange(1, len(scaled) + 1)
-    means = np.cumsum(scaled) / n
-    predicted = np.concatenate([[0.5], means[:-1]])[: len(scaled)]
-    spread = np.maximum(np.cumsum((scaled - predicted) ** 2), 1.0)
-    eta, power = 2.0, 1.4
-    k1, k2 = (eta**0.25 + eta**-0.25) / np.sqrt(2), (np.sqrt(eta) + 1) / 2
-    alpha = (1 - confidence) / 2
-    level = power * np.log(np.log(eta * spread) / np.log(eta)) + np.log(special.zeta(power) / alpha)
-    width = (np.sqrt(k1**2 * spread * level + k2**2 * level**2) + k2 * level) / n
-    span = high - low
-    return np.maximum(means - width, 0) * span + low, np.minimum(means + width, 1) * span + low
 
 
 def _positive(**values: float) -> None:
