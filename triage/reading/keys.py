@@ -1,16 +1,17 @@
 """Rows that belong to sampled ones, found by their key."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from triage.reading.together import together
 from triage.step import unmeasured
 
 AT_ONCE = 1 << 17
-"""Rows looked through at a time: a log of many small files must not pay for each of them."""
+"""Rows looked through at a time."""
 
 
 def keyed(batches: Iterable[pa.RecordBatch], keys: pd.Series, dataset: str) -> pa.Table:
@@ -21,30 +22,16 @@ def keyed(batches: Iterable[pa.RecordBatch], keys: pd.Series, dataset: str) -> p
     """
     wanted = _whole(pa.array(keys.dropna().unique()))
     found = []
-    for table in _together(batches):
-        column = _stored(table.column(0))
+    for batch in together(batches, AT_ONCE):
+        column = _stored(batch.column(0))
         if len(wanted) and _kind(column.type) != _kind(wanted.type):
             unmeasured(
                 f"keys of type {wanted.type} can't be joined to those of '{dataset}', which are {column.type}",
                 hint="give both datasets the same key, of one type",
             )
         # pyarrow compares values of one type only; int32 and int64, or string and large_string, differ to it.
-        found.append(table.filter(pc.is_in(column.cast(wanted.type), value_set=wanted)) if len(wanted) else table[:0])
-    return pa.concat_tables(found) if found else pa.table({})
-
-
-def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """``batches`` joined to tables of `AT_ONCE` rows or more, but for the last."""
-    waiting: list[pa.RecordBatch] = []
-    held = 0
-    for batch in batches:
-        waiting.append(batch)
-        held += batch.num_rows
-        if held >= AT_ONCE:
-            yield pa.Table.from_batches(waiting)
-            waiting, held = [], 0
-    if waiting:
-        yield pa.Table.from_batches(waiting)
+        found.append(batch.filter(pc.is_in(column.cast(wanted.type), value_set=wanted)) if len(wanted) else batch[:0])
+    return pa.Table.from_batches(found) if found else pa.table({})
 
 
 def _whole(keys: pa.Array) -> pa.Array:
@@ -56,7 +43,7 @@ def _whole(keys: pa.Array) -> pa.Array:
     return pa.array(values.astype("int64")) if (np.abs(values) < 2**53).all() and (values % 1 == 0).all() else keys
 
 
-def _stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _stored(column: pa.Array) -> pa.Array:
     """Without what an extension type says of the values, such as that 16 bytes are a UUID."""
     return column.cast(column.type.storage_type) if isinstance(column.type, pa.BaseExtensionType) else column
 
