@@ -356,32 +356,33 @@ def test_a_comparison_without_a_labelled_row_in_its_window_passes_nobody(
     assert [one.version for one in versions(catalog) if "champion" in one.aliases] == ["1"]
 
 
-def test_an_abort_ends_the_training_that_runs(desk: Desk, catalog: Catalog, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("word", "ends"), [("abort", State.ABORTED), ("reject", State.NEEDS_PERSON)])
+def test_a_no_ends_the_training_that_runs(desk: Desk, catalog: Catalog, tmp_path: Path, word: str, ends: State) -> None:
     name = opened(desk, catalog)
     desk.advance(name)
     desk.approve(name, digest(desk, name), "ann")
     (tmp_path / "hold").touch()
 
-    class Abortive:
-        """The real trainer; somebody aborts as soon as it has started a job."""
+    class Overruled:
+        """The real trainer; somebody says no as soon as it has started a job."""
 
         def __init__(self, ports: Ports) -> None:
             self._trainer = ports.trainer
 
         def start(self, job: object) -> None:
             self._trainer.start(job)  # type: ignore[union-attr, arg-type]
-            Desk(desk.home, MemoryClock(END), connect).abort(name, "wrong model", "eve")
+            getattr(Desk(desk.home, MemoryClock(END), connect), word)(name, "wrong model", "eve")
 
         def __getattr__(self, called: str) -> object:
             return getattr(self._trainer, called)
 
     ports = connect(catalog)
-    hurried = Desk(desk.home, MemoryClock(END), lambda _: replace(ports, trainer=Abortive(ports)))  # type: ignore[arg-type]
+    hurried = Desk(desk.home, MemoryClock(END), lambda _: replace(ports, trainer=Overruled(ports)))  # type: ignore[arg-type]
     done = hurried.advance(name)
-    assert done.state is State.ABORTED
+    assert done.state is ends
     state = ports.trainer.state(f"{name}/retrain") if ports.trainer else None
     assert state is not None
     assert not state.running
     assert len(versions(catalog)) == 1
-    with pytest.raises(Refused, match="aborted"):
+    with pytest.raises(Refused, match=r"aborted|rejected by eve"):
         desk.approve(name, digest(desk, name), "ann")

@@ -65,3 +65,9 @@ def test_another_challenger_beside_the_champion_of_before_is_left_alone(tmp_path
     ports = given(MemoryRouter({MODEL: now}), tmp_path)
     assert withdraw(ports, MODEL, "champion", Release("1", "2", ReleaseStage.CANARY), "key") == ""
     assert told(ports, MODEL) == now
+
+
+def test_a_canary_on_top_of_the_release_goes_with_it(tmp_path: Path) -> None:
+    ports = given(MemoryRouter({MODEL: Rollout("2", "3", weight=0.1)}), tmp_path)
+    withdraw(ports, MODEL, "champion", Release("1", "2", ReleaseStage.FULL), "key")
+    assert told(ports, MODEL) == Rollout("1")

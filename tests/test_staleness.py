@@ -3,13 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.light_world import registry, version
 from tests.release_steps import Meddling, at_the_release, tags
 from tests.release_world import World, ports_of
+from tests.test_release_troubles import Failing
+from triage.errors import Refused, SourceUnavailable
 from triage.incident import State
+from triage.ports import Rollout
 from triage.staleness import TAG, answered, carry, incidents, mark, marks, unmark, written
 
 AT = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -88,6 +92,38 @@ def test_a_rollback_keeps_who_called_the_withdrawn_version_stale(home: Path) -> 
     assert desk.advance(name).state is State.CLOSED
     mark(world.registry, world.registry.version("shop", "2"), "shop-8", world.clock.now())
     desk.rollback(name, "customers complain", "eve")
+    assert world.served() == ("1", "1")
+    assert set(incidents(tags(world, "1"))) == {name, "shop-8"}
+
+
+def test_a_rollback_that_ended_before_the_mark_was_carried_carries_it_when_it_goes_on(home: Path) -> None:
+    world = World()
+    desk, name, waits = at_the_release(world, home)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    assert desk.advance(name).state is State.CLOSED
+    mark(world.registry, world.registry.version("shop", "2"), "shop-8", world.clock.now())
+    away = SourceUnavailable("the registry does not answer")
+    broken = Failing(world.registry, "tag", away)
+    with pytest.raises(SourceUnavailable):
+        world.desk(home, lambda ports: ports_of(ports, registry=broken)).rollback(name, "no", "eve")  # type: ignore[arg-type]
+    assert world.served() == ("1", "1")
+    desk.advance(name)
+    assert set(incidents(tags(world, "1"))) == {name, "shop-8"}
+
+
+def test_a_full_release_that_did_not_come_about_keeps_who_called_its_version_stale(home: Path) -> None:
+    world = World()
+    desk, name, waits = at_the_release(world, home)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+
+    class Refusing(Meddling):
+        def apply(self, model: str, rollout: Rollout, key: str) -> None:
+            if rollout == Rollout("2"):
+                mark(world.registry, world.registry.version("shop", "2"), "shop-8", world.clock.now())
+                raise Refused("not tonight")
+            self._router.apply(model, rollout, key)
+
+    world.desk(home, lambda ports: ports_of(ports, router=Refusing(world.router, 2.0, list))).advance(name)
     assert world.served() == ("1", "1")
     assert set(incidents(tags(world, "1"))) == {name, "shop-8"}
 

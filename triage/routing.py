@@ -118,11 +118,10 @@ def withdraw(ports: Ports, model: str, alias: str, release: Release, key: str) -
     """Send all traffic to the champion of before, and point ``alias`` at it again if it was moved to the challenger.
 
     Users come first, then the registry; what called the challenger stale meanwhile goes on holding of the champion.
-    Says what a person should know of: an alias that someone else moved is left
-    where it is, and so is what others released since. Safe to repeat.
+    Says what a person should know of: an alias that someone else moved is left where it is. Safe to repeat.
 
-    Raises Superseded before anything is touched where neither version of ``release`` is in front any more; StepFailed,
-    Refused, SourceUnavailable.
+    Raises Superseded, before anything is touched, where neither version of ``release`` is in front any more;
+    StepFailed, Refused, SourceUnavailable.
     """
     now = in_charge(ports, model, release)
     others = now is not None and now.champion == release.champion and now.challenger not in ("", release.challenger)

@@ -15,6 +15,7 @@ from triage.errors import Refused
 from triage.incident import Cause, CauseKind, Diagnosis, Outcome, State
 from triage.journal import Entry
 from triage.ports import Rollout
+from triage.staleness import incidents, mark
 
 BOOK = """\
 name: story
@@ -53,6 +54,16 @@ def test_an_approved_rollback_moves_traffic_and_alias_and_is_followed(tmp_path: 
     assert done.steps["rollback"].outputs["champion"] == "1"
     assert done.state is State.CLOSED, done.state_reason
     assert done.state_reason.startswith("recovered: conversion with version 1")
+
+
+def test_who_called_the_bad_version_stale_says_so_of_the_one_that_serves_again(tmp_path: Path) -> None:
+    world = World()
+    desk, name = deployed(world, tmp_path)
+    mark(world.registry, world.registry.version("shop", "1"), "shop-0", world.clock.now())
+    mark(world.registry, world.registry.version("shop", "2"), name, world.clock.now())
+    approved(desk, name)
+    assert world.served() == ("1", "1")
+    assert set(incidents(world.registry.version("shop", "1").tags)) == {"shop-0", name}
 
 
 def test_a_plan_that_knows_no_version_before_can_not_be_approved_into_a_rollback(tmp_path: Path) -> None:
