@@ -51,7 +51,7 @@ def test_a_rollback_leaves_what_another_incident_released_since_and_works_once_t
     before = desk.incident(name)
     with pytest.raises(Refused, match="version 3 serves 'shop' meanwhile, released by another change") as refused:
         desk.rollback(name, "customers complain", "eve")
-    assert refused.value.hint == "roll that one back, by its own incident"
+    assert refused.value.hint == "roll that one back first, by its own incident where it has one"
     assert world.served() == ("3", "3")
     assert desk.incident(name) == before
     others_release(world, "2", after="3")

@@ -80,7 +80,7 @@ def in_charge(ports: Ports, model: str, release: Release) -> Rollout | None:
     if now is not None and now.champion not in (release.champion, release.challenger):
         raise Superseded(
             f"version {now.champion} serves '{model}' meanwhile, released by another change",
-            hint="roll that one back, by its own incident",
+            hint="roll that one back first, by its own incident where it has one",
         )
     return now
 
