@@ -63,7 +63,8 @@ async def test_the_change_is_shown_as_a_diff_and_written_by_a_process_after_a_ye
         assert words == [("rules", "apply", "recommender-1", "--digest", "cd" * 6)]
 
 
-async def test_what_was_written_can_be_taken_back_and_a_refusal_is_told(tmp_path: Path) -> None:
+async def test_what_was_written_is_taken_back_as_it_was_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prevention, "_taken_back", lambda desk, incident: (DIFF, "sha256:" + "ef" * 32))
     intent = Entry(INTENT, {"action": "apply", "by": "ann", "digest": "x", "before": {}, "after": {}})
     done = Entry(OUTCOME, {"action": "apply", "outcome": "done", "words": "loaded", "where": "/rules", "loaded": True})
     home = told(standard(tmp_path), intent, done)
@@ -72,5 +73,8 @@ async def test_what_was_written_can_be_taken_back_and_a_refusal_is_told(tmp_path
         words = _launched(pilot)
         await press(pilot, "enter", "w")
         assert "written in /rules, by ann" in screen_text(pilot)
-        await press(pilot, "x", "tab", "enter")
-        assert words == [("rules", "revert", "recommender-1", "--yes")]
+        await press(pilot, "x")
+        assert isinstance(pilot.app.screen, Decide)
+        assert "+  - alert: Drift" in screen_text(pilot)
+        await press(pilot, "tab", "enter")
+        assert words == [("rules", "revert", "recommender-1", "--digest", "ef" * 6)]

@@ -21,7 +21,8 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command = _command(commands, "approve", "let a plan's change happen, once", reason=False)
     command.add_argument("--ttl", type=_duration, metavar="4h", help="how long it holds (at most the catalogue's)")
     command.add_argument("--plan", metavar="DIGEST", help="the plan that is meant, by its first 12 digits or more")
-    command.add_argument("--yes", action="store_true", help="approve the plan shown without being asked for its digest")
+    words = "approve the plan that was shown without typing its digits; without a terminal name it with --plan"
+    command.add_argument("--yes", action="store_true", help=words)
     command.set_defaults(run=_approve)
     command = _command(commands, "reject", "say no to a plan", reason=True)
     command.set_defaults(run=_reject)
@@ -112,8 +113,9 @@ def _asked(incident: str, digest: str, *, yes: bool) -> str:
 
     short = short_digest(digest)
     if not sys.stdin.isatty():
+        why = "--yes approves what a person was shown, and here" if yes else "there is no terminal to ask at, so"
         raise UsageError(
-            "there is no terminal to ask at, so the plan has to be named",
+            f"{why} the plan has to be named",
             hint=f"triage approve {incident} --plan {short}",
         )
     if yes:

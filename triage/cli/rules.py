@@ -65,7 +65,11 @@ def _choices(command: argparse.ArgumentParser) -> None:
 
 def _consent(command: argparse.ArgumentParser) -> None:
     command.add_argument("--digest", metavar="DIGEST", help="what is meant, by the first 12 digits that were shown")
-    command.add_argument("--yes", action="store_true", help="do what was shown without being asked")
+    command.add_argument(
+        "--yes",
+        action="store_true",
+        help="do what was shown without being asked; without a terminal name it with --digest",
+    )
     command.add_argument("--by", metavar="NAME", help="who says so (default: this account's user)")
 
 
@@ -140,15 +144,13 @@ def _apply(arguments: argparse.Namespace) -> int:
 
 
 def _revert(arguments: argparse.Namespace) -> int:
-    from triage.codec import digest
-
     desk = open_desk()
     rules = open_rules(desk, arguments)
     incident = chosen(desk, arguments)
     change, ctx = rules.taking_back(incident, progress)
     if not arguments.json:
         print(_shown(change.diff(*_rule_files(change))), end="", file=sys.stderr)
-    _agreed(arguments, "revert", incident, digest([change.before, change.after]))
+    _agreed(arguments, "revert", incident, change.digest)
     written = rules.revert(ctx, change, arguments.by or user())
     if arguments.json:
         as_json({"incident": incident, "written": written, "changed": not change.is_nothing})
@@ -232,16 +234,18 @@ def _short(digest: str) -> str:
 def _agreed(arguments: argparse.Namespace, action: str, incident: str, digest: str) -> None:
     """Raises UsageError or Refused unless a person means exactly what was shown."""
     short = _short(digest)
-    if arguments.digest is None and not arguments.yes:
+    if arguments.digest is None:
         if not sys.stdin.isatty():
+            why = "--yes does what a person was shown, and" if arguments.yes else "there is no terminal to ask at, so"
             raise UsageError(
-                "there is no terminal to ask at, so what is meant has to be named",
-                hint=f"triage rules {action} {incident} --digest {short}",
+                f"{why} what is meant has to be named", hint=f"triage rules {action} {incident} --digest {short}"
             )
+        if arguments.yes:
+            return
         print(f"Type the first digits, {short}, to {action} this: ", end="", file=sys.stderr, flush=True)
         arguments.digest = sys.stdin.readline().strip()
     typed = (arguments.digest or "").removeprefix("sha256:")
-    if not arguments.yes and (len(typed) < _DIGITS or not digest.removeprefix("sha256:").startswith(typed)):
+    if len(typed) < _DIGITS or not digest.removeprefix("sha256:").startswith(typed):
         raise Refused(f"what would be done is {short} now, not {typed or 'nothing'}", hint="look at it again")
 
 

@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import dataclass
 
+from triage.codec import digest
 from triage.errors import Refused
 from triage.ports import RuleStore, RulesWritten
 from triage.prevention import rule_file
@@ -21,6 +22,10 @@ class Change:
     @property
     def is_nothing(self) -> bool:
         return self.before == self.after
+
+    @property
+    def digest(self) -> str:
+        return digest([self.before, self.after])
 
     def diff(self, *names: str) -> str:
         """Unified, of ``names`` or of every file, oldest state on the left."""

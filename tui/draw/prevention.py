@@ -180,10 +180,10 @@ def _levels(rule: "Rule", result: "Backtest") -> list[Item]:
     return [row(*one) for one in rows]
 
 
-def change(preview: Preview) -> list[Item]:
-    """The diff, each line in the tone of its sign."""
-    items = [_told(preview.nowhere, "warn"), blank()] if preview.nowhere else []
-    lines = preview.diff.splitlines()
+def change(diff: str, nowhere: str = "") -> list[Item]:
+    """The diff, each line in the tone of its sign; ``nowhere`` says why it can't be written."""
+    items = [_told(nowhere, "warn"), blank()] if nowhere else []
+    lines = diff.splitlines()
     tones = {"+": "good", "-": "bad", "@": "accent"}
     items += [_line(line, "strong" if line[:3] in ("+++", "---") else tones.get(line[:1], "")) for line in lines]
     return items if lines or items else [_told("nothing changes", "quiet")]

@@ -80,7 +80,9 @@ class PreventionScreen(Live):
         beside = self._preview is not None and not self.has_class("-wide")  # where the diff has no panel of its own
         rules = prevention.index(proposal, preview=beside) if proposal else []
         self.sheet("rules").fill(rules, "No rules were looked for yet.\n\nc computes and backtests them.")
-        self.sheet("change").fill(prevention.change(self._preview) if self._preview else [], UNCOMPUTED)
+        self.sheet("change").fill(
+            prevention.change(self._preview.diff, self._preview.nowhere) if self._preview else [], UNCOMPUTED
+        )
         self._draw_rule()
         self.refresh_bindings()
 
@@ -89,7 +91,7 @@ class PreventionScreen(Live):
         shown = self.sheet("rule")
         if key == prevention.DIFF and self._preview is not None:
             shown.retitle("What would be written")
-            shown.fill(prevention.change(self._preview))
+            shown.fill(prevention.change(self._preview.diff, self._preview.nowhere))
             return
         rule = next((rule for rule in proposal.rules if rule.name == key), None) if proposal else None
         shown.retitle(f"Rule {rule.name}" if rule else "Backtest")
@@ -176,18 +178,25 @@ class PreventionScreen(Live):
         if preview.nowhere:
             self.home_app.tell(Refused(preview.nowhere))
             return
-        short = preview.proposal.digest.removeprefix("sha256:")[:_DIGITS]
         count = len(preview.proposal.kept)
-        dialog = Decide(f"Write {count} rules after {self.incident}?", prevention.change(preview), "Write")
-        words = ("rules", "apply", self.incident, "--digest", short)
+        dialog = Decide(f"Write {count} rules after {self.incident}?", prevention.change(preview.diff), "Write")
+        words = ("rules", "apply", self.incident, "--digest", _typed(preview.proposal.digest))
         self.app.push_screen(dialog, lambda said: self._launch(said, words))
 
-    def action_revert(self) -> None:
-        if self.home_app.may_change():
-            body = prevention.head(self._stands, computing=False) if self._stands else []
-            dialog = Decide(f"Take back the rules after {self.incident}?", body, "Take back", grave=True)
-            words = ("rules", "revert", self.incident, "--yes")
-            self.app.push_screen(dialog, lambda said: self._launch(said, words))
+    @work(exclusive=True, group="compute")
+    async def action_revert(self) -> None:
+        """Show what taking them back changes, and do exactly that where a person agrees."""
+        if not self.home_app.may_change():
+            return
+        try:
+            diff, digest = await self.ask_apart(lambda desk: _taken_back(desk, self.incident))
+        except TriageError as error:
+            self.home_app.tell(error)
+            return
+        body = [*(prevention.head(self._stands, computing=False) if self._stands else []), *prevention.change(diff)]
+        dialog = Decide(f"Take back the rules after {self.incident}?", body, "Take back", grave=True)
+        words = ("rules", "revert", self.incident, "--digest", _typed(digest))
+        self.app.push_screen(dialog, lambda said: self._launch(said, words))
 
     def _launch(self, said: str | None, words: tuple[str, ...]) -> None:
         if said is None:
@@ -201,6 +210,19 @@ class PreventionScreen(Live):
 
     def command(self) -> str:
         return f"triage rules preview {self.incident}"
+
+
+def _typed(digest: str) -> str:
+    """As much of ``digest`` as a person would type."""
+    return digest.removeprefix("sha256:")[:_DIGITS]
+
+
+def _taken_back(desk: "Desk", incident: str) -> tuple[str, str]:
+    """What a revert changes, as a diff, and its digest."""
+    from triage.wiring import rules_of
+
+    change, _ = rules_of(desk).taking_back(incident)
+    return change.diff(), change.digest
 
 
 def _previewed(desk: "Desk", incident: str) -> Preview:
