@@ -172,7 +172,7 @@ def _credentials(auth: "Auth") -> "Credentials":
         bearer=auth.bearer.reveal if auth.bearer else None,
         username=auth.basic.username if auth.basic else None,
         password=auth.basic.password.reveal if auth.basic else "",
-        headers={name: value if isinstance(value, str) else value.reveal() for name, value in auth.headers.items()},
+        headers={name: value if isinstance(value, str) else value.reveal for name, value in auth.headers.items()},
         client_certificate=auth.mtls.cert if auth.mtls else None,
         client_key=auth.mtls.key if auth.mtls else None,
         ca_bundle=auth.ca,

@@ -413,6 +413,7 @@ def test_a_long_query_goes_in_the_body(serve):
         (Credentials(bearer=lambda: "fresh"), "Authorization: Bearer fresh"),
         (Credentials(username="ann", password="pw"), "Authorization: Basic YW5uOnB3"),
         (Credentials(headers={"X-Scope-OrgID": "7"}), "X-Scope-OrgID: 7"),
+        (Credentials(headers={"X-Api-Key": lambda: "fresh\n"}), "X-Api-Key: fresh"),
     ],
 )
 def test_credentials_go_along(serve, credentials, header):

@@ -38,7 +38,7 @@ class Credentials:
     bearer: Secret | None = None
     username: str | None = None
     password: Secret = ""
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, Secret] | None = None
     client_certificate: str | None = None
     client_key: str | None = None
     ca_bundle: str | None = None
@@ -87,7 +87,7 @@ class PrometheusMetrics:
             self._session.cert = pair if pair[1] else pair[0]  # type: ignore[assignment]
         self._client = PrometheusConnect(
             self.url,
-            headers=dict(credentials.headers or {}),
+            headers={},
             auth=_Authorization(credentials),
             session=self._session,
             retry=Retry(total=0),
@@ -235,6 +235,8 @@ class _Authorization(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         credentials = self._credentials
+        for name, value in (credentials.headers or {}).items():
+            request.headers[name] = _reveal(value)
         if credentials.bearer is not None:
             request.headers["Authorization"] = f"Bearer {_reveal(credentials.bearer)}"
         elif credentials.username is not None:

@@ -72,7 +72,9 @@ class Reload:
     def _ask(self, method: str, path: str, *, refusal: bool = False) -> httpx.Response:
         who = self._credentials
         auth = (who.username, _shown(who.password)) if who.username else None
-        headers = dict(who.headers or {}) | ({"Authorization": f"Bearer {_shown(who.bearer)}"} if who.bearer else {})
+        headers = {name: _shown(value) for name, value in (who.headers or {}).items()} | (
+            {"Authorization": f"Bearer {_shown(who.bearer)}"} if who.bearer else {}
+        )
         certificate = (
             (who.client_certificate, who.client_key)
             if who.client_certificate and who.client_key
