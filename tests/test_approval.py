@@ -73,6 +73,11 @@ def test_the_step_that_used_an_approval_may_go_on_after_it_expired() -> None:
     assert objection(incident(approval=used), NOW, four_eyes=False, step="retrain", uses="retrain") == ""
 
 
+def test_not_even_the_step_that_used_it_goes_on_with_the_requesters_own() -> None:
+    used = replace(GIVEN, used_by=("retrain",), by="bob")
+    assert "another person" in objection(incident(approval=used), NOW, four_eyes=True, step="retrain", uses="retrain")
+
+
 @pytest.mark.parametrize("typed", ["", "ab", "ab" * 5, "cd" * 6, "ab" * 33])
 def test_a_plan_is_named_by_enough_of_its_own_digits(typed: str) -> None:
     assert not names_plan(typed, DIGEST)
@@ -108,6 +113,23 @@ def test_a_gated_step_uses_the_approval_up() -> None:
 def test_an_expired_approval_is_not_used_by_merely_starting_a_step() -> None:
     read = told(APPROVED, ("step_started", STARTED, NOW + timedelta(hours=5)))
     assert "expired" in objection(read, NOW + timedelta(hours=5), four_eyes=False, step="retrain", uses="retrain")
+
+
+def test_an_approval_of_before_the_alert_was_resolved_is_not_used_by_merely_starting_a_step() -> None:
+    later = NOW + timedelta(minutes=1)
+    read = told(APPROVED, ("alerts_cleared", {"statement": "it is over"}, later), ("step_started", STARTED, later))
+    assert read.approval is not None
+    assert read.approval.used_by == ()
+    assert "it is over" in objection(read, later, four_eyes=False, step="retrain", uses="retrain")
+
+
+@pytest.mark.parametrize(("state", "by"), [("open", "ann"), ("waiting_for_approval", "eve")])
+def test_a_second_yes_counts_only_where_a_gate_waits_once_more(state: str, by: str) -> None:
+    used = ("step_started", STARTED, NOW)
+    stands = ("state_changed", {"state": state, "reason": ""}, NOW)
+    read = told(APPROVED, used, stands, ("approved", {"approval": replace(GIVEN, by="eve")}, NOW))
+    assert read.approval is not None
+    assert read.approval.by == by
 
 
 @pytest.mark.parametrize(

@@ -214,13 +214,9 @@ def test_an_alias_that_somebody_moved_by_hand_shows_among_the_champions(
     assert (first.version, outside.version, outside.outside, outside.by) == ("1", "2", True, "")
 
 
-def test_an_executor_killed_during_the_training_leaves_one_version_after_all(
-    tmp_path: Path, desk: Desk, catalog: Catalog
-) -> None:
-    name = opened(desk, catalog)
-    desk.advance(name)
-    desk.approve(name, digest(desk, name), "ann")
-    (tmp_path / "hold").touch()
+def killed_in_training(folder: Path, name: str) -> None:
+    """An executor of its own process, killed once its job has begun; the job is held up until ``hold`` is gone."""
+    (folder / "hold").touch()
     script = (
         "from pathlib import Path; from triage.adapters.memory import MemoryClock; from triage.desk import Desk\n"
         "from triage.wiring import connect, home; from datetime import datetime, UTC\n"
@@ -228,17 +224,48 @@ def test_an_executor_killed_during_the_training_leaves_one_version_after_all(
     )
     executor = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[1])
     for _ in range(1200):
-        if list(tmp_path.glob("begun-*")):
+        if list(folder.glob("begun-*")):
             break
         time.sleep(0.05)
     executor.kill()
     executor.wait()
+
+
+def test_an_executor_killed_during_the_training_leaves_one_version_after_all(
+    tmp_path: Path, desk: Desk, catalog: Catalog
+) -> None:
+    name = opened(desk, catalog)
+    desk.advance(name)
+    desk.approve(name, digest(desk, name), "ann")
+    killed_in_training(tmp_path, name)
     (tmp_path / "hold").unlink()
     done = desk.advance(name)
     assert "version 2 passed" in done.state_reason
     assert done.steps["retrain"].attempts == 2
     assert len(list(tmp_path.glob("begun-*"))) == 1
     assert len(versions(catalog)) == 2
+
+
+def test_an_abort_ends_the_training_of_an_executor_that_was_killed(
+    tmp_path: Path, desk: Desk, catalog: Catalog
+) -> None:
+    name = opened(desk, catalog)
+    desk.advance(name)
+    desk.approve(name, digest(desk, name), "ann")
+    killed_in_training(tmp_path, name)
+    trainer = connect(catalog).trainer
+    assert trainer is not None
+    running = trainer.state(f"{name}/retrain")
+    assert running is not None
+    assert running.running
+    aborted = desk.abort(name, "wrong model", "eve")
+    assert aborted.state is State.ABORTED
+    ended = trainer.state(f"{name}/retrain")
+    assert ended is not None
+    assert not ended.running
+    (tmp_path / "hold").unlink()
+    assert desk.advance(name).state is State.ABORTED
+    assert len(versions(catalog)) == 1
 
 
 class _Unreachable:

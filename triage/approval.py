@@ -44,18 +44,26 @@ def objection(incident: Incident, now: datetime, *, four_eyes: bool, step: str =
         return f"plan {short_digest(plan.digest)} is not approved: {plan.summary}{since}"
     if approval.plan_digest != plan.digest:
         return f"the approval by {approval.by} was for another plan"
+    if four_eyes and same_person(approval.by, incident.alert.requested_by):
+        return f"{approval.by} asked for this; another person has to approve it"
     if step and step in approval.used_by:
         return ""
     if step and uses not in plan.covers:
         return f"plan {short_digest(plan.digest)} does not cover '{uses or step}': it covers {_listed(plan.covers)}"
     if approval.used_by and (not step or any(incident.steps[used].uses == uses for used in approval.used_by)):
         return f"the approval by {approval.by} was used by {_listed(approval.used_by)}"
-    if incident.cleared_at is not None and not approval.used_by and approval.at <= incident.cleared_at:
+    return lapsed(incident, now)
+
+
+def lapsed(incident: Incident, now: datetime) -> str:
+    """Why an approval that no step has used holds no longer, or nothing: to approve once more is all that it wants."""
+    approval = incident.approval
+    if approval is None or approval.used_by:
+        return ""
+    if incident.cleared_at is not None and approval.at <= incident.cleared_at:
         return f"the alert was resolved after {approval.by} approved: {incident.cleared}; approve again to go on"
-    if not approval.used_by and not approval.at <= now < approval.until:
+    if not approval.at <= now < approval.until:
         return f"the approval by {approval.by} expired at {approval.until:%Y-%m-%d %H:%M} UTC"
-    if four_eyes and same_person(approval.by, incident.alert.requested_by):
-        return f"{approval.by} asked for this; another person has to approve it"
     return ""
 
 

@@ -202,8 +202,9 @@ class Desk:
         rest is left for the next call. Raises LeaseHeld while another process does, JournalError where nothing can be
         written: then a challenger under way gets no more traffic.
         """
-        from triage.executor import Executor, Manner, leased
+        from triage.executor import Executor, Manner
         from triage.incident import State
+        from triage.lease import leased
         from triage.playbook import Playbook
 
         before = self.journal.read(incident)
@@ -223,9 +224,10 @@ class Desk:
         """Let the change of exactly this ``plan`` (its digest, or 12 digits or more) happen, once, within ``ttl``.
 
         ``by`` is the approver's name, ``account`` where it was said. Raises Refused for another plan than the current
-        one, for the requester where the catalogue asks for somebody else, and while no gate waits.
+        one, for the requester where the catalogue asks for somebody else, while no gate waits, and while an approval
+        of it stands.
         """
-        from triage.approval import names_plan, same_person, short_digest
+        from triage.approval import names_plan, objection, same_person, short_digest
         from triage.incident import Approval, State
 
         found, current = self._plan(incident)
@@ -246,6 +248,12 @@ class Desk:
                 hint=f"'triage show {incident}' says where it stands",
             )
         now = self._clock.now()
+        if found.approval is not None and not objection(found, now, four_eyes=policy.four_eyes):
+            raise Refused(
+                f"{incident}: plan {short_digest(current.digest)} is approved by {found.approval.by} already, until"
+                f" {found.approval.until:%Y-%m-%d %H:%M} UTC",
+                hint=f"'triage resume {incident}' goes on with it",
+            )
         approval = Approval(current.digest, by, now, now + min(ttl or policy.ttl, policy.ttl), account)
         self.journal.append(incident, [Entry("approved", {"approval": approval})])
         return self.journal.read(incident)
@@ -276,8 +284,9 @@ class Desk:
         return self.journal.read(incident)
 
     def abort(self, incident: str, reason: str, by: str) -> "Incident":
-        """End ``incident`` for good, also while a step of it runs: a job that runs is cancelled, and a challenger that
-        is not released in full gets no more traffic. Raises Refused; StepFailed where the router can't be told.
+        """End ``incident`` for good, also while a step of it runs, or was killed: a challenger that is not released in
+        full gets no more traffic, and a training job that runs is cancelled. Raises Refused; StepFailed and others
+        where the router or the trainer can't be told: it has ended all the same.
         """
         from triage.incident import State
 
@@ -287,9 +296,24 @@ class Desk:
         state = {"state": State.ABORTED, "reason": f"aborted by {by}: {reason}"}
         self.journal.append(incident, [Entry("state_changed", state)])
         found = self.journal.read(incident)
-        if found.release is not None and found.release.under_way:
-            self._withdraw(found, found.release, found.state_reason)
+        try:
+            if found.release is not None and found.release.under_way:
+                self._withdraw(found, found.release, found.state_reason)
+        finally:
+            self._call_off(found)
         return self.journal.read(incident)
+
+    def _call_off(self, found: "Incident") -> None:
+        """Cancel the training jobs of ``found`` that may still run: they outlive an executor that was killed."""
+        from triage.incident import Outcome
+        from triage.performing import key
+
+        begun = [record for record in found.steps.values() if record.uses == "retrain" and record.started_at]
+        jobs = [key(found, record.id) for record in begun if record.outcome is not Outcome.DONE]
+        trainer = self._connect(self._catalog(found)).trainer if jobs else None
+        if trainer is not None:
+            for job in jobs:
+                trainer.cancel(job)
 
     def rollback(self, incident: str, reason: str, by: str, *, account: str = "") -> "Incident":
         """Back to the champion that served before ``incident`` released another, at once and without an approval.
@@ -330,7 +354,7 @@ class Desk:
         from triage.executor import go_back
 
         catalog = self._catalog(found)
-        go_back(self.journal, self._connect(catalog), catalog.model(found.model), found, release, reason)
+        go_back(self.journal, lambda: self._connect(catalog), catalog.model(found.model), found, release, reason)
 
     def take(self, incident: str, by: str, *, account: str = "") -> "Incident":
         """Say who has ``incident`` now; ``by`` empty gives it back. It stops nobody else from deciding on it."""

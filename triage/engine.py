@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from triage.approval import by_policy, objection
+from triage.approval import by_policy, lapsed, objection
 from triage.diagnosis.plan import LEAST_CONFIDENCE
 from triage.incident import (
     CauseKind,
@@ -62,6 +62,13 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Shut ``gates`` again: what opened them has lapsed, and no step has used it."""
+
+    gates: tuple[StepSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Withdraw:
     """Send all traffic back to the champion of before: nobody watches the challenger any more."""
 
@@ -77,7 +84,7 @@ class Settle:
     reason: str
 
 
-Move: TypeAlias = Run | Skip | Wait | Grant | Withdraw | Settle
+Move: TypeAlias = Run | Skip | Wait | Grant | AskAgain | Withdraw | Settle
 
 
 def next_move(
@@ -148,6 +155,11 @@ def _next(
             rejected = incident.rejection or incident.withdrawal or hopeless or withdrawn
             closed = closed or Settle(State.NEEDS_PERSON if rejected else State.WAITING_FOR_APPROVAL, reason)
             continue
+        gates = lapsed_gates(incident, playbook, step, now)
+        if opened := tuple(gate for gate in gates if gate.id in incident.steps and incident.steps[gate.id].settled):
+            return AskAgain(opened)
+        if gates:
+            continue
         if record is None or record.started_at is None:
             return Run(step, attempt=1)
         if record.retry_at is not None and record.started_at <= now < record.retry_at:
@@ -158,6 +170,22 @@ def _next(
         return waiting or _verdict(incident, playbook)
     meanwhile = _sooner(waiting, watched) if watched else waiting
     return replace(meanwhile, state=closed.state) if meanwhile else closed
+
+
+def lapsed_gates(incident: Incident, playbook: Playbook, step: StepSpec, now: datetime) -> tuple[StepSpec, ...]:
+    """The gates next before ``step``, where it is a change whose approval lapsed before anything used it.
+
+    Each has to be opened once more; one that was skipped never will be.
+    """
+    plan = incident.plan
+    if plan is None or step.uses not in plan.covers or not lapsed(incident, now) or not load(step.uses).needs_approval:
+        return ()
+    gates = [gate for gate in playbook.steps if gate.uses == GATE and gate.id in playbook.ancestors(step)]
+    behind = {name for gate in gates for name in playbook.ancestors(gate)}
+    records = incident.steps
+    return tuple(
+        gate for gate in gates if gate.id not in behind and not (gate.id in records and records[gate.id].skipped)
+    )
 
 
 def _sooner(one: Wait | None, other: Wait) -> Wait:

@@ -1,9 +1,8 @@
 """One incident, worked on until it is settled: the engine chooses what comes next; the doing is written down, waited
 for, and taken back from here."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,12 +10,12 @@ from triage import engine, performing
 from triage.catalog import Catalog, Model
 from triage.errors import JournalError, LeaseHeld, Superseded, TriageError
 from triage.incident import Approval, Incident, Release, ReleaseStage, State
-from triage.journal import LEASE_LENGTH, Entry, Journal, Lease
-from triage.playbook import Playbook
+from triage.journal import Entry, Journal, Lease
+from triage.playbook import GATE, Playbook, StepSpec
 from triage.ports import Clock
 from triage.routing import withdraw
 from triage.scope import Scope
-from triage.step import Ports
+from triage.step import Ports, load
 
 SHORTLY = timedelta(seconds=3)
 """A wait that is not worth letting go of an incident for."""
@@ -78,9 +77,8 @@ class Executor:
     def reopen(self) -> None:
         """Steps that failed may be tried once more."""
         failed = engine.unfinished(self._journal.read(self._id), self._playbook)
-        reopened = [Entry("step_reopened", {"step": step.id, "uses": step.uses}) for step in failed]
-        if reopened:
-            self._append(*reopened)
+        if failed:
+            self._append(*map(_reopened, failed))
 
     def _move(self) -> Incident | None:
         """Do the next thing; the incident, once there is nothing more to do now."""
@@ -109,6 +107,8 @@ class Executor:
                 self._append(
                     Entry("approved", {"approval": Approval(digest, "the catalogue", now, now + policy.ttl, said)})
                 )
+            case engine.AskAgain(gates):
+                self._append(*map(_reopened, gates))
             case engine.Withdraw(release, reason):
                 manner.progress(f"back to version {release.champion}: {reason}")
                 if not self._withdrawn(incident, release, reason):
@@ -122,8 +122,11 @@ class Executor:
     def _run(self, move: engine.Run, incident: Incident) -> None:
         if not move.tick:
             self._manner.progress(move.step.title or move.step.id)
-            self._append(performing.begin(move, incident))
-            incident = self._journal.read(self._id)  # an abort may have come first
+            self._append(*_let_through(move, incident), performing.begin(move, incident))
+            incident = self._journal.read(self._id)  # an abort may have come first, or the end of the alert
+            if gates := engine.lapsed_gates(incident, self._playbook, move.step, self._clock.now()):
+                self._append(*map(_reopened, (*gates, move.step)))
+                return
         ctx = performing.context(
             move,
             incident,
@@ -176,7 +179,7 @@ class Executor:
         model = self._catalog.model(incident.model)
         for wait in (*WITHDRAW_WAITS, None):
             try:
-                go_back(self._journal, self._ports, model, incident, release, reason, self._lease)
+                go_back(self._journal, lambda: self._ports, model, incident, release, reason, self._lease)
             except TriageError as error:
                 said = f"version {release.champion} could not be brought back: {error}"
                 self._manner.progress(said)
@@ -209,25 +212,40 @@ class Executor:
                 )
 
 
+def _reopened(step: StepSpec) -> Entry:
+    return Entry("step_reopened", {"step": step.id, "uses": step.uses})
+
+
+def _let_through(move: engine.Run, incident: Incident) -> tuple[Entry, ...]:
+    """That nobody is waited for any more, where ``move`` is the gate's that was waited at, or a change behind it."""
+    waited = incident.state is State.WAITING_FOR_APPROVAL and incident.approval is not None
+    if not waited or not (move.step.uses == GATE or load(move.step.uses).needs_approval):
+        return ()
+    assert incident.approval is not None
+    return (Entry("state_changed", {"state": State.OPEN, "reason": f"approved by {incident.approval.by}"}),)
+
+
 def go_back(
     journal: Journal,
-    ports: Ports,
+    connect: Callable[[], Ports],
     model: Model,
     found: Incident,
     release: Release,
     reason: str,
     lease: Lease | None = None,
 ) -> None:
-    """Intent, effect, outcome of going back to the champion of before. Raises what the router or registry raise.
+    """Intent, effect, outcome of going back to the champion of before.
 
-    Where another release serves meanwhile nothing is touched, and that is the outcome: there is nothing to take back.
+    ``connect`` is called once the intent is on disk: where the world can't be reached from here, whoever works on the
+    incident next goes back. Raises what it, the router or the registry raise. Where another release serves meanwhile
+    nothing is touched, and that is the outcome: there is nothing to take back.
     """
     stage = ReleaseStage.WITHDRAWN
     back = replace(release, stage=stage, weight=0.0, shadow=0.0, reached=False, reason=reason)
     if release.stage is not stage:
         journal.append(found.id, [Entry("release_changed", {"release": back})], lease)
     try:
-        noticed = withdraw(ports, model.registered_model, model.alias, release, f"{found.id}/withdraw")
+        noticed = withdraw(connect(), model.registered_model, model.alias, release, f"{found.id}/withdraw")
     except Superseded as error:
         noticed = str(error)
     reason = f"{reason}; {noticed}" if noticed else reason
@@ -235,26 +253,3 @@ def go_back(
     if found.state is not State.ABORTED:
         entries.append(Entry("state_changed", {"state": State.NEEDS_PERSON, "reason": reason}))
     journal.append(found.id, entries, lease)
-
-
-@contextmanager
-def leased(journal: Journal, clock: Clock, incident: str) -> Iterator[Lease]:
-    """Hold the lease on ``incident``, renewed by a thread of its own however long a step takes. Raises LeaseHeld."""
-    lease = journal.acquire(incident)
-    over = threading.Event()
-
-    def renew() -> None:
-        with suppress(JournalError):  # a lease that is lost shows at the next append, which refuses
-            own = Journal(journal.path, clock)
-            while not over.wait((LEASE_LENGTH / 3).total_seconds()):
-                own.renew(lease)
-
-    thread = threading.Thread(target=renew, name=f"lease on {incident}", daemon=True)
-    thread.start()
-    try:
-        yield lease
-    finally:
-        over.set()
-        thread.join()
-        with suppress(JournalError):
-            journal.release(lease)

@@ -25,13 +25,18 @@ NOTHING = Findings()
 
 def begin(move: Run, incident: Incident) -> Entry:
     """The intent, to be on disk before anything happens."""
-    started = {"step": move.step.id, "uses": move.step.uses, "attempt": move.attempt, "key": key(move, incident)}
-    return Entry("step_started", {**started, "gated": True} if _is_gated(move) else started)
+    started = {
+        "step": move.step.id,
+        "uses": move.step.uses,
+        "attempt": move.attempt,
+        "key": key(incident, move.step.id),
+    }
+    return Entry("step_started", {**started, "gated": True} if load(move.step.uses).needs_approval else started)
 
 
-def key(move: Run, incident: Incident) -> str:
+def key(incident: Incident, step: str) -> str:
     """The idempotency key of a step: the same for every attempt, so that an effect can be found again."""
-    return f"{incident.id}/{move.step.id}"
+    return f"{incident.id}/{step}"
 
 
 def context(
@@ -49,7 +54,7 @@ def context(
         incident=incident,
         step=move.step.id,
         params=playbook.params(move.step),
-        key=key(move, incident),
+        key=key(incident, move.step.id),
         catalog=catalog,
         model=catalog.model(incident.model),
         ports=ports,
@@ -64,7 +69,7 @@ def perform(move: Run, ctx: Context, *, now: Callable[[], datetime]) -> tuple[En
     """Run the step of ``move`` and say in events how it ended. Never raises for what a step does wrong."""
     step = load(move.step.uses)
     try:
-        if _is_gated(move) and not move.tick:
+        if step.needs_approval and not move.tick:
             permit(ctx, move.step.uses, now())
         findings = _within(move.step.timeout, lambda: _effect(move, step, ctx), name=move.step.id)
     except Unmeasurable as error:
@@ -88,11 +93,6 @@ def perform(move: Run, ctx: Context, *, now: Callable[[], datetime]) -> tuple[En
     if isinstance(findings, UnderWay):
         return _under_way(move, findings)
     return _ended(move, Outcome.DONE, findings=findings)
-
-
-def _is_gated(move: Run) -> bool:
-    step = load(move.step.uses)
-    return step.effect is Effect.CHANGE and step.gated
 
 
 def permit(ctx: Context, uses: str, now: datetime) -> None:

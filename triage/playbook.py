@@ -18,7 +18,6 @@ from triage.checks import Check, OutputIs, PlanHas
 from triage.document import Document
 from triage.errors import ConfigError, Fault, NotFound, near
 from triage.faults import faults_of
-from triage.incident import Effect
 
 GATE = "request_approval"
 
@@ -222,7 +221,11 @@ def _lint_graph(spec: Spec, by_id: dict[str, StepSpec], document: Document) -> I
         return
     for index, step in enumerate(spec.steps):
         above = _ancestors(step, by_id)
-        if step.uses in registry.names() and _gated(step.uses) and not any(by_id[name].uses == GATE for name in above):
+        if (
+            step.uses in registry.names()
+            and registry.load(step.uses).needs_approval
+            and not any(by_id[name].uses == GATE for name in above)
+        ):
             yield document.fault(
                 ("steps", index, "uses"),
                 f"'{step.uses}' changes what is served and no gate stands before it",
@@ -235,11 +238,6 @@ def _lint_graph(spec: Spec, by_id: dict[str, StepSpec], document: Document) -> I
                 f"'{step.id}' can never be reached: its checks exclude each other",
                 "correct the checks",
             )
-
-
-def _gated(uses: str) -> bool:
-    step = registry.load(uses)
-    return step.effect is Effect.CHANGE and step.gated
 
 
 def _never(step: StepSpec) -> bool:

@@ -123,6 +123,11 @@ class Step:
     params: "type[BaseModel]"
     module: ModuleType
 
+    @property
+    def needs_approval(self) -> bool:
+        """Whether it is a change that could touch what is served."""
+        return self.effect is Effect.CHANGE and self.gated
+
     def run(self, ctx: Context) -> Findings | UnderWay:
         return self.module.run(ctx)
 

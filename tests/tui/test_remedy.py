@@ -1,5 +1,6 @@
 """Decisions on a plan, taken as a person takes them."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,8 @@ from textual.widgets import Button
 
 from tests.report import sample
 from tests.tui.released import canary_under_way
-from tests.tui.world import app, press, screen_text, settle, sheet, standard, waiting, write
-from triage.incident import State
+from tests.tui.world import NOW, StillClock, app, press, screen_text, settle, sheet, standard, waiting, write
+from triage.incident import Approval, State
 from triage.journal import Entry, Journal
 from tui.screens.decide import Decide
 from tui.screens.incident import IncidentScreen
@@ -149,6 +150,48 @@ async def test_nothing_can_be_decided_where_nothing_waits(tmp_path: Path) -> Non
         await settle(pilot)
         await press(pilot, "enter", "p", "a")
         assert isinstance(pilot.app.screen, RemedyScreen)
+
+
+async def test_what_is_approved_already_is_not_approved_again_until_it_lapses(tmp_path: Path) -> None:
+    name = waiting(tmp_path)
+    journal = Journal(tmp_path / "journal.db", StillClock())
+    yes = Approval(sample.PLAN.digest, "ann", sample.NOW, NOW + timedelta(minutes=1))
+    journal.append(name, [Entry("approved", {"approval": yes})])
+    journal.close()
+    opened = app(tmp_path)
+    async with opened.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "p", "a")
+        assert isinstance(pilot.app.screen, RemedyScreen)
+        assert "✓ approval open" in " ".join(sheet(pilot, "way").words.split())
+        await press(pilot, "Y")
+        assert pilot.app.clipboard == f"triage show {name}"
+        opened.clock.sleep(61)
+        await press(pilot, "a")
+        assert isinstance(pilot.app.screen, Decide)
+
+
+async def test_a_plan_that_is_carried_out_can_be_rejected_and_not_approved(tmp_path: Path) -> None:
+    name = waiting(tmp_path)
+    journal = Journal(tmp_path / "journal.db", StillClock())
+    yes = Approval(sample.PLAN.digest, "ann", sample.NOW, NOW + timedelta(minutes=1))
+    journal.append(
+        name,
+        [
+            Entry("approved", {"approval": yes}),
+            Entry("state_changed", {"state": "open", "reason": "approved by ann"}),
+            Entry("step_started", {"step": "approval", "uses": "request_approval", "attempt": 1}),
+            Entry("step_finished", {"step": "approval", "outcome": "done", "evidence": []}),
+            Entry("step_started", {"step": "retrain", "uses": "retrain", "attempt": 1, "gated": True}),
+        ],
+    )
+    journal.close()
+    async with app(tmp_path).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "p", "a")
+        assert isinstance(pilot.app.screen, RemedyScreen)
+        await press(pilot, "x")
+        assert isinstance(pilot.app.screen, Decide)
 
 
 async def test_a_read_only_app_says_so_and_decides_nothing(tmp_path: Path) -> None:

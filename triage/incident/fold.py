@@ -71,9 +71,14 @@ def _step_started(incident: Incident, event: Event) -> Incident:
 
 
 def _lets_through(incident: Incident, given: Approval, event: Event) -> bool:
-    """Whether the approval is used by the step that starts: covered by the plan, in time, the first of its kind."""
+    """Whether the approval is used by the step that starts.
+
+    It is where the plan covers the step, in time, before the alert was resolved, and by the first step of its kind.
+    """
     name, uses = event.data["step"], event.data.get("uses", "")
     if incident.plan is None or uses not in incident.plan.covers:
+        return False
+    if not given.used_by and incident.cleared_at is not None and given.at <= incident.cleared_at:
         return False
     kinds = {incident.steps[used].uses for used in given.used_by if used != name and used in incident.steps}
     return uses not in kinds and (bool(given.used_by) or event.at < given.until)
@@ -154,9 +159,12 @@ def _state(incident: Incident, event: Event) -> Incident:
 
 
 def _approved(incident: Incident, event: Event) -> Incident:
+    """A second yes counts where a gate waits once more; while the first is carried out it changes nothing."""
     approval = decode(Approval, event.data["approval"])
     if incident.plan is None or approval.plan_digest != incident.plan.digest or incident.rejection is not None:
         return incident  # it was given to another plan
+    if incident.approval is not None and incident.approval.used_by and incident.state is not State.WAITING_FOR_APPROVAL:
+        return incident
     return replace(incident, approval=approval)
 
 

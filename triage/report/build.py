@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from triage.approval import short_digest
+from triage.approval import objection, short_digest
 from triage.codec import canonical
 from triage.incident import (
     Action,
@@ -277,5 +277,7 @@ def _next_command(incident: Incident) -> str:
     if incident.state in (State.OPEN, State.FAILED):
         return f"triage resume {name}"
     if incident.state is State.WAITING_FOR_APPROVAL and incident.plan is not None:
+        if not objection(incident, incident.updated_at, four_eyes=False):
+            return f"triage resume {name}"  # somebody has approved it since
         return f"triage approve {name} --plan {short_digest(incident.plan.digest)}"
     return f"triage report {name} --format html"

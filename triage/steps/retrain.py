@@ -118,8 +118,10 @@ def _ended(ctx: Context, trainer: Trainer) -> TrainingState:
             asked = time.monotonic()
             if ctx.stopped():
                 trainer.cancel(ctx.key)
-                raise Refused(f"{ctx.incident.id} was stopped by a person; the training job was cancelled")
+                raise _cancelled(ctx)
         time.sleep(_POLL_SECONDS)
+    if (state is None or state.lost or state.exit_code) and ctx.stopped():
+        raise _cancelled(ctx)  # by whoever stopped it
     if state is None or state.lost:
         return state or TrainingState(False, lost=True)
     if state.exit_code:
@@ -129,6 +131,10 @@ def _ended(ctx: Context, trainer: Trainer) -> TrainingState:
             hint="its log is in the jobs folder of TRIAGE_HOME",
         )
     return state
+
+
+def _cancelled(ctx: Context) -> Refused:
+    return Refused(f"{ctx.incident.id} was stopped by a person; the training job was cancelled")
 
 
 def _adopted(ctx: Context, champion: ModelVersion, state: TrainingState | None) -> Findings:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from triage.approval import objection
 from triage.incident import Event, Incident, State, StepRecord
 from triage.report.build import build
 from triage.report.contents import Report
@@ -39,15 +40,13 @@ class View:
         steps = self.incident.steps.values()
         return next((step for step in steps if step.retry_at and not step.settled), None)
 
-    @property
-    def resumable(self) -> bool:
+    def resumable(self, now: datetime) -> bool:
         """Nobody works on it, and it waits for nobody: it was interrupted, has failed, or its gate is open."""
-        return not self.executor and (self.incident.state in (State.OPEN, State.FAILED) or self.let_through)
+        return not self.executor and (self.incident.state in (State.OPEN, State.FAILED) or self.let_through(now))
 
-    @property
-    def let_through(self) -> bool:
-        """The plan that it waits with is approved: whoever works on it next goes on."""
-        return self.incident.state is State.WAITING_FOR_APPROVAL and self.incident.approval is not None
+    def let_through(self, now: datetime) -> bool:
+        """The plan that it waits with is approved, and the approval holds: whoever works on it next goes on."""
+        return self.incident.state is State.WAITING_FOR_APPROVAL and not objection(self.incident, now, four_eyes=False)
 
 
 def view(incident: Incident, events: Sequence[Event], executor: str, titles: Mapping[str, str]) -> View:
@@ -119,7 +118,7 @@ def doing(seen: View, now: datetime) -> list[Item]:
     if waiting is not None:
         told = f"{waiting.id} is tried again: {waiting.reason}"
         return [Item(lambda width: folded(say(told, "warn"), width, (Span("↻ ", "warn"),)))]
-    if seen.resumable:
+    if seen.resumable(now):
         return [
             Item(lambda width: folded(Span("stopped here; R goes on with it", "warn"), width, (Span("‖ ", "warn"),)))
         ]

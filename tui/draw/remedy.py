@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from triage.approval import short_digest
+from triage.approval import objection, short_digest
 from triage.incident import Incident, Outcome, State, StepRecord
 from triage.numbers import figure, moment
 from triage.report.timeline import STATE_WORDS
@@ -69,7 +69,7 @@ def way(seen: View, steps: Sequence[Planned], now: datetime) -> list[Item]:
     gate = next(closed, None)
     for step in steps:
         record = incident.steps.get(step.id)
-        glyph, word, tone = _of_step(seen, record, gate=step is gate)
+        glyph, word, tone = _of_step(seen, record, now, gate=step is gate)
         took = _took(record, now, running=word in ("at work", "under way"))
         items.append(_line(step.id, step.id.replace("_", " "), glyph, word, tone, took, step.title))
     return items
@@ -99,16 +99,16 @@ def _of_plan(incident: Incident) -> tuple[str, str, str]:
     return ("✓", "approved", "good") if incident.approval is not None else ("◆", "proposed", "warn")
 
 
-def _of_step(seen: View, record: StepRecord | None, *, gate: bool) -> tuple[str, str, str]:
+def _of_step(seen: View, record: StepRecord | None, now: datetime, *, gate: bool) -> tuple[str, str, str]:
     """Glyph, word and tone; ``gate``: it is the first gate that nobody has opened."""
     incident = seen.incident
+    if gate and seen.let_through(now):
+        return "✓", "open", "good"
+    if gate and incident.state is State.WAITING_FOR_APPROVAL:
+        return "◆", "waits for you", "warn"
     if record is None or not record.attempts:
         if record is not None and record.skipped:
             return "–", "skipped", "quiet"
-        if gate and seen.let_through:
-            return "✓", "open", "good"
-        if gate and incident.state is State.WAITING_FOR_APPROVAL:
-            return "◆", "waits for you", "warn"
         return "·", "to come", "quiet"
     if record.outcome is not None:
         watched = record.due_at is not None and record.outcome is Outcome.DONE
@@ -177,9 +177,11 @@ def _gate(incident: Incident, now: datetime) -> list[Item]:
     items.append(_pair("plan", short_digest(current.digest)))
     if incident.rejection is not None:
         return [*items, _pair("rejected by", incident.rejection.by), _pair("because", incident.rejection.reason)]
+    waits = incident.state is State.WAITING_FOR_APPROVAL and objection(incident, now, four_eyes=False)
+    if waits or approval is None:
+        items.append(_told("a approves it, x rejects it" if waits else "nobody has decided on it", "accent"))
     if approval is None:
-        waits = incident.state is State.WAITING_FOR_APPROVAL
-        return [*items, _told("a approves it, x rejects it" if waits else "nobody has decided on it", "accent")]
+        return items
     left = _until(approval.until, now)
     items += [_pair("approved by", approval.by), _pair("from", approval.account), _pair("at", moment(approval.at))]
     return [*items, _pair("expires", f"{moment(approval.until)} ({left})")]

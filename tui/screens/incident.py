@@ -172,7 +172,7 @@ class IncidentScreen(Live):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "resume":
-            return self._view is not None and self._view.resumable
+            return self._view is not None and self._view.resumable(self.now)
         if action == "feature":
             return True if self.features() else None
         return True

@@ -146,15 +146,27 @@ class RemedyScreen(Live):
         incident = self._view.incident if self._view else None
         if action in ("approve", "reject"):
             waits = incident is not None and incident.state is State.WAITING_FOR_APPROVAL and incident.plan is not None
-            return True if waits else None
+            return (
+                True if (waits and not self._is_approved() if action == "approve" else waits or self._begun()) else None
+            )
         if action == "abort":
             return True if incident is not None and incident.state not in _OVER else None
         if action == "rollback":
             released = incident.release if incident is not None else None
             return True if released is not None and not released.serves_nobody else None
         if action == "resume":
-            return self._view is not None and self._view.resumable
+            return self._view is not None and self._view.resumable(self.now)
         return True
+
+    def _begun(self) -> bool:
+        """An approved plan is carried out, and no challenger is asked yet: a no still ends it."""
+        incident = self._view.incident if self._view else None
+        if incident is None or incident.state is not State.OPEN or incident.approval is None:
+            return False
+        return incident.release is None or not incident.release.under_way
+
+    def _is_approved(self) -> bool:
+        return self._view is not None and self._view.let_through(self.now)
 
     @work(exclusive=True, group="decide")
     async def action_approve(self) -> None:
@@ -239,7 +251,8 @@ class RemedyScreen(Live):
 
     def command(self) -> str:
         incident = self._view.incident if self._view else None
-        if incident is not None and incident.plan is not None and incident.state is State.WAITING_FOR_APPROVAL:
+        waits = incident is not None and incident.state is State.WAITING_FOR_APPROVAL and not self._is_approved()
+        if waits and incident is not None and incident.plan is not None:
             return f"triage approve {self.incident} --plan {short_digest(incident.plan.digest)}"
         return f"triage show {self.incident}"
 
