@@ -117,11 +117,13 @@ class Desk:
         playbook: str | None = None,
         window: "Window | None" = None,
         settings: "Mapping[str, Mapping[str, Any]] | None" = None,
+        resolved: bool = False,
     ) -> Receipt:
         """Open an incident for ``alert``; an alert with a fingerprint that was received before finds its first one.
 
         ``window`` is the span in which the model got worse; by default the model's incident length up to the alert.
-        ``settings`` are parameters of steps, by step, that this run has otherwise than the playbook.
+        ``settings`` are parameters of steps, by step, that this run has otherwise than the playbook. ``resolved``: the
+        alert does not fire any more, so that no policy of the catalogue approves anything of the run.
         Raises NotFound for an unknown model or playbook, ConfigError for a faulty playbook.
         """
         from triage.incident import Window
@@ -133,7 +135,8 @@ class Desk:
         window = window or Window(alert.starts_at - model.windows.incident, alert.starts_at)
         snapshot = catalog.snapshot()
         key = run_key(alert, name)
-        incident, opened = self.journal.receive(alert, window, name, checked.document.text, snapshot, key)
+        said = [Entry("alerts_cleared", {"statement": "it was resolved before its run began"})] if resolved else []
+        incident, opened = self.journal.receive(alert, window, name, checked.document.text, snapshot, key, said)
         return Receipt(incident, opened)
 
     def received(self, alert: "Alert", playbook: str) -> str | None:
@@ -141,13 +144,30 @@ class Desk:
         key = run_key(alert, playbook)
         return self.journal.received(key) if key else None
 
-    def join(self, incident: str, alert: "Alert") -> None:
+    def join(self, incident: str, alert: "Alert", *, stale: bool = False, resolved: bool = False) -> None:
         """Say that ``alert`` belongs to ``incident``; said twice, it is written once. Only the first `MOST_JOINED` are
-        written: an alert that flaps all night must not outgrow what was found."""
+        written: an alert that flaps all night must not outgrow what was found.
+
+        ``stale``: whoever works on the incident next tags the champion as stale, for what was found before says nothing
+        about this alert. ``resolved``: it does not fire any more.
+        """
         found = self.journal.read(incident)
-        fresh = all(_firing(alert) != _firing(other) for other in (found.alert, *found.joined))
-        if fresh and len(found.joined) < MOST_JOINED:
-            self.journal.append(incident, [Entry("alert_joined", {"alert": alert})])
+        if any(_firing(alert) == _firing(other) for other in (found.alert, *found.joined)):
+            return
+        room = len(found.joined) < MOST_JOINED
+        said = [Entry("alert_joined", {"alert": alert, **({"resolved": True} if resolved else {})})] if room else []
+        if stale and (found.tag_owed is None or found.tag_owed < alert.starts_at):
+            said.append(Entry("stale_asked", {"until": alert.starts_at}))
+        if said:
+            self.journal.append(incident, said)
+
+    def marks_stale(self, catalog: "Catalog", playbook: str) -> bool:
+        """Whether a run of ``playbook`` tags the champion as stale. Raises NotFound, ConfigError."""
+        from triage.playbook import Playbook, find
+
+        return any(
+            step.uses == "mark_stale" for step in Playbook.load(find(playbook, (catalog.folder / "playbooks",))).steps
+        )
 
     def clear(self, incident: str) -> "Incident":
         """Say that the last alert of ``incident`` was resolved, with what the KPI is now.

@@ -77,6 +77,13 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Tag:
+    """Tag the champion as stale: an alert of ``until`` joined, and what was measured before says nothing about it."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """Nothing more can be done by us now; ``state`` says who is next."""
 
@@ -84,7 +91,7 @@ class Settle:
     reason: str
 
 
-Move: TypeAlias = Run | Skip | Wait | Grant | AskAgain | Withdraw | Settle
+Move: TypeAlias = Run | Skip | Wait | Grant | AskAgain | Withdraw | Tag | Settle
 
 
 def next_move(
@@ -107,7 +114,7 @@ def next_move(
         return Withdraw(release, release.reason)
     if isinstance(move, Settle) and release is not None and release.under_way:
         return Withdraw(release, move.reason)
-    return move
+    return Tag(incident.tag_owed) if incident.tag_owed is not None else move
 
 
 def _next(

@@ -15,12 +15,16 @@ from triage.playbook import GATE, Playbook, StepSpec
 from triage.ports import Clock
 from triage.routing import withdraw
 from triage.scope import Scope
+from triage.staleness import mark
 from triage.step import Ports, load
 
 SHORTLY = timedelta(seconds=3)
 """A wait that is not worth letting go of an incident for."""
 POLL_SECONDS = 2.0
 """How soon an executor that waits notices what others have written."""
+TAG_WAIT = timedelta(seconds=30)
+"""How long the registry is left alone after a tag that it did not take."""
+UNTAGGED = "the champion could not be tagged as stale for an alert that joined"
 WITHDRAW_WAITS = (1.0, 2.0, 4.0, 8.0)
 
 
@@ -62,6 +66,7 @@ class Executor:
         self._manner = manner
         self._scope = Scope()
         self._told = ""
+        self._tag_at: datetime | None = None
 
     def work(self) -> Incident:
         """Raises JournalError where nothing can be written: then a challenger under way gets no more traffic."""
@@ -86,8 +91,13 @@ class Executor:
         if manner.stop():
             return incident
         policy = self._catalog.model(incident.model).approval
+        left_alone = self._tag_at is not None and now < self._tag_at
         match engine.next_move(
-            incident, self._playbook, now, four_eyes=policy.four_eyes, auto_approve=policy.auto_approve
+            replace(incident, tag_owed=None) if left_alone else incident,
+            self._playbook,
+            now,
+            four_eyes=policy.four_eyes,
+            auto_approve=policy.auto_approve,
         ):
             case engine.Settle(state, reason):
                 self._stand(incident, state, reason)
@@ -113,6 +123,8 @@ class Executor:
                 manner.progress(f"back to version {release.champion}: {reason}")
                 if not self._withdrawn(incident, release, reason):
                     return self._journal.read(self._id)
+            case engine.Tag(until):
+                self._tag(incident, until)
             case engine.Skip(step, reason):
                 self._append(Entry("step_skipped", {"step": step.id, "uses": step.uses, "reason": reason}))
             case engine.Run() as move:
@@ -154,13 +166,31 @@ class Executor:
             self._told = line
 
     def _pause(self, until: datetime | None = None) -> None:
-        """Sleep until ``until``, or until somebody else writes to the journal: an approval, an abort."""
+        """Sleep until ``until``, or until somebody else writes to the journal: an approval, an abort. A tag that is
+        owed is tried meanwhile."""
         seen = self._journal.version()
+        if self._tag_at is not None:
+            until = min(until or self._tag_at, self._tag_at)
         while self._journal.version() == seen:
             left = POLL_SECONDS if until is None else (until - self._clock.now()).total_seconds()
             if left <= 0:
                 return
             self._clock.sleep(min(left, POLL_SECONDS))
+
+    def _tag(self, incident: Incident, until: datetime) -> None:
+        """Users come first: a registry that is away holds nothing else up."""
+        model, registry = self._catalog.model(incident.model), self._ports.registry
+        try:
+            champion = registry.champion(model.registered_model, model.alias)
+            mark(registry, champion, self._id, until)
+        except TriageError as error:
+            self._manner.progress(f"{UNTAGGED}: {error}")
+            self._tag_at = self._clock.now() + TAG_WAIT
+        else:
+            self._tag_at = None
+            owed = self._journal.read(self._id).tag_owed
+            if owed is None or owed <= until:  # else a newer alert joined meanwhile
+                self._append(Entry("stale_tagged", {"version": champion.version}))
 
     def _stopped(self) -> bool:
         """Whether the incident was aborted, its plan rejected, or its release withdrawn, asked from any thread."""

@@ -44,7 +44,8 @@ class Lease(NamedTuple):
 class Summary(NamedTuple):
     """One line of a list of incidents. Times are RFC 3339; ``probability`` is of the first cause, which is None before
     there is a diagnosis. ``drop`` is the KPI's change as a fraction of its healthy level. ``live``: a challenger of it
-    may be asked, and has to be watched or taken back, whatever its state."""
+    may be asked, and has to be watched or taken back, whatever its state. ``tag_owed``: the champion is still to be
+    tagged as stale. ``since``: when it came to its state."""
 
     id: str
     model: str
@@ -59,7 +60,9 @@ class Summary(NamedTuple):
     kpi: str | None
     drop: float | None
     worse: bool
-    live: bool = False
+    live: bool
+    tag_owed: bool
+    since: str
 
 
 class Chain(NamedTuple):
@@ -92,8 +95,9 @@ class Journal:
         playbook_body: str,
         catalog_body: str,
         run_key: str | None,
+        said: Sequence[Entry] = (),
     ) -> tuple[str, bool]:
-        """Open an incident for ``alert`` and snapshot the playbook and catalogue it will run with.
+        """Open an incident for ``alert`` and snapshot the playbook and catalogue it will run with; ``said`` follows.
 
         Returns its id, and whether it is new: for a ``run_key`` that was received before it is the first one's id, and
         nothing is written.
@@ -115,7 +119,7 @@ class Journal:
                 "playbook_digest": self._keep(playbook_body),
                 "catalog_digest": self._keep(catalog_body),
             }
-            self._append(incident, [Entry("received", received)])
+            self._append(incident, [Entry("received", received), *said])
         return incident, True
 
     def received(self, run_key: str) -> str | None:
@@ -160,7 +164,7 @@ class Journal:
         """Incidents (of ``model``), newest first, at most ``limit``: read from a few events of each, no evidence."""
         unlimited = -1
         rows = self._select(_SUMMARIES.read_text(), model, unlimited if limit is None else limit)
-        return tuple(Summary._make((*row[:-2], bool(row[-2]), bool(row[-1]))) for row in rows)
+        return tuple(Summary._make((*row[:-4], *map(bool, row[-4:-1]), row[-1])) for row in rows)
 
     def version(self) -> int:
         """A number that changes when another connection wrote: what was read before still holds while it stays."""

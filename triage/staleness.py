@@ -65,9 +65,10 @@ def carry(registry: Registry, model: str, left: str, kept: str) -> None:
 
 
 def mark(registry: Registry, version: ModelVersion, incident: str, until: datetime) -> None:
-    """Let ``incident``, which has seen the data up to ``until``, call ``version`` stale; once is enough."""
+    """Let ``incident``, which has seen the data up to ``until``, call ``version`` stale; once is enough, unless it has
+    seen newer data since."""
     held = marks(version.tags)
-    if incident not in held:
+    if incident not in held or _before(held[incident], until):
         registry.tag(version, TAG, written({**held, incident: until.isoformat()}))
 
 
@@ -84,4 +85,11 @@ def _after(seen: str, until: datetime) -> bool:
     try:
         return datetime.fromisoformat(seen) > until
     except (ValueError, TypeError):  # nobody said, or without a zone
+        return False
+
+
+def _before(seen: str, until: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(seen) < until
+    except (ValueError, TypeError):
         return False

@@ -31,7 +31,10 @@ SELECT
                 AND EXISTS (SELECT 1 FROM events WHERE incident = incidents.id AND kind = 'withdrawal_asked')
             ),
         0
-    )
+    ),
+    coalesce((SELECT max(seq) FROM events WHERE incident = incidents.id AND kind = 'stale_asked'), 0)
+        > coalesce((SELECT max(seq) FROM events WHERE incident = incidents.id AND kind = 'stale_tagged'), 0),
+    coalesce(state.at, received.at)
 FROM incidents
 JOIN events AS received ON received.incident = incidents.id AND received.seq = 1
 LEFT JOIN events AS state ON state.incident = incidents.id AND state.seq = (

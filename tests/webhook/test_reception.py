@@ -100,17 +100,6 @@ def test_after_an_incident_ended_an_alert_waits_and_starts_if_it_still_fires(tmp
     assert sorted(one.decision for one in at.inbox.alerts() if one.incident == "shop-2") == ["joined", "started"]
 
 
-def test_an_alert_that_is_resolved_while_it_waits_starts_nothing(tmp_path: Path) -> None:
-    at = hub(tmp_path)
-    at.deliver(delivery(alert()))
-    at.end("shop-1")
-    again = "2026-11-04T00:10:00Z"
-    at.deliver(delivery(alert(starts_at=again)))
-    at.clock.sleep(7200)
-    at.deliver(delivery(alert(starts_at=again, firing=False)))
-    assert len(at.desk.incidents()) == 1
-
-
 def test_an_alert_that_fires_on_after_its_incident_ended_starts_another_run_after_the_cool_down(tmp_path: Path) -> None:
     at = hub(tmp_path)
     at.deliver(delivery(alert(), alert(instance="b")))
@@ -244,7 +233,7 @@ def test_a_round_that_was_killed_before_it_was_settled_repeats_nothing(
         at.deliver(*bodies)
     (found,) = at.desk.incidents()
     kinds = [event.kind for event in at.desk.events(found.id)]
-    assert kinds == ["received", "alert_joined", "alert_joined"]
+    assert kinds == ["received", "alert_joined", "stale_asked", "alert_joined"]
     assert sorted(one.decision for one in at.alerts().values()) == ["joined", "joined", "started"]
 
 

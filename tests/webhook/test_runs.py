@@ -13,7 +13,9 @@ NOW = datetime(2026, 11, 4, 12, tzinfo=UTC)
 
 def one(number: int, state: str, model: str = "shop", *, live: bool = False) -> Summary:
     at = format_time(NOW)
-    return Summary(f"{model}-{number}", model, "A", at, at, state, "", None, None, None, None, None, False, live)
+    return Summary(
+        f"{model}-{number}", model, "A", at, at, state, "", None, None, None, None, None, False, live, False, at
+    )
 
 
 def test_the_oldest_active_incident_of_each_model_is_worked_on() -> None:

@@ -1,8 +1,5 @@
 """Under the server no challenger is left asked and unwatched, whatever the state its incident came to."""
 
-import io
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,56 +7,13 @@ import pytest
 from tests.release_steps import at_the_release
 from tests.release_world import World, ports_of
 from tests.test_release_troubles import Failing
+from tests.webhook.at_hand import Server
 from triage.desk import Desk
 from triage.errors import SourceUnavailable
 from triage.incident import ReleaseStage, State
 from triage.ports import Rollout
-from triage.step import Ports
-from triage.webhook import runs
-from triage.webhook.figures import Figures
-from triage.webhook.log import Log
-from triage.webhook.worker import Answer, work_on
 
 AWAY = SourceUnavailable("the router does not answer", hint="start it")
-
-
-class AtHand:
-    """A worker that is no process of its own: it has worked before `give` returns."""
-
-    pid, alive, code = 1, True, None
-
-    def __init__(self, home: Path, done: Callable[["AtHand", Answer | None], None]) -> None:
-        self.incident = self.model = ""
-        self.runs = 0
-        self._done = done
-
-    def give(self, incident: str, model: str) -> None:
-        self.incident, self.model, self.runs = incident, model, 1
-        self._done(self, work_on(incident, threading.Event()))
-
-    def dismiss(self) -> None:
-        return
-
-
-class Server:
-    """The runs of a server on a world's clock, over what ``wrapped`` makes of the world's ports."""
-
-    def __init__(
-        self, world: World, home: Path, monkeypatch: pytest.MonkeyPatch, wrapped: Callable[[Ports], Ports] = lambda p: p
-    ) -> None:
-        monkeypatch.setattr(runs, "Worker", AtHand)
-        monkeypatch.setattr("triage.wiring.open_desk", lambda: world.desk(home, wrapped))
-        self.world, self.said = world, io.StringIO()
-        self.runs = runs.Runs(world.desk(home), ["shop"], world.clock, Log(self.said), Figures())
-
-    def goes_on(self, *, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
-        end = self.world.clock.now().timestamp() + minutes * 60
-        while self.world.clock.now().timestamp() < end and not until():
-            self.runs.tick()
-            self.world.clock.sleep(5)
-
-    def given(self) -> int:
-        return self.said.getvalue().count('"event": "run"')
 
 
 def in_the_canary(
@@ -69,7 +23,7 @@ def in_the_canary(
     world = world or World()
     desk, name, waits = at_the_release(world, home)
     desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
-    server = Server(world, home, monkeypatch)
+    server = Server(lambda: world.desk(home), world.clock, monkeypatch)
     server.goes_on(minutes=5, until=lambda: world.router.current("shop").weight > 0)
     assert world.router.current("shop") == Rollout("1", "2", weight=0.1)
     return world, desk, name, server
@@ -79,6 +33,7 @@ def test_a_canary_that_holds_is_looked_at_and_goes_back_when_nobody_decides(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(text=World().text.replace("margin: 0.01\n", "margin: 0.0001\n").replace("hold: 2h", "hold: 1h"))
+    world.text = world.text.replace("horizon: 12", "horizon: 4")
     world, desk, name, server = in_the_canary(home, monkeypatch, world)
     server.goes_on(minutes=12 * 60, until=lambda: desk.incident(name).state is State.NEEDS_PERSON)
     assert "holds at" in desk.incident(name).state_reason
@@ -97,7 +52,11 @@ def test_a_router_that_was_away_when_harm_showed_is_told_as_soon_as_it_is_back(
     desk, name, waits = at_the_release(world, home)
     desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
     away = Failing(world.router, "halt", AWAY, times=17)  # three times five tries, and two
-    server = Server(world, home, monkeypatch, lambda ports: ports_of(ports, router=away))  # type: ignore[arg-type]
+    server = Server(
+        lambda: world.desk(home, lambda ports: ports_of(ports, router=away)),  # type: ignore[arg-type]
+        world.clock,
+        monkeypatch,
+    )
     server.goes_on(minutes=3 * 60, until=lambda: desk.incident(name).state is State.NEEDS_PERSON)
     assert "could not be brought back" in desk.incident(name).state_reason
     assert world.router.current("shop").weight > 0
@@ -140,7 +99,7 @@ def test_a_closed_release_that_is_taken_back_while_the_router_is_away_goes_back(
     desk, name, waits = at_the_release(world, home)
     desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
     assert desk.advance(name).state is State.CLOSED
-    server = Server(world, home, monkeypatch)
+    server = Server(lambda: world.desk(home), world.clock, monkeypatch)
     server.goes_on(minutes=30)
     assert server.given() == 0
     world.router.away = True

@@ -171,9 +171,9 @@ class Serve(Part):
     clock_skew: PositiveDuration = timedelta(minutes=5)
     """How far ahead of our clock an alert may start; one that is further ahead is parked for a person."""
     cool_down: Duration = timedelta(hours=1)
-    """After an incident ended, a new alert of its model waits this long, and starts a run if it still fires then."""
+    """After an incident ended, a new alert of its model waits this long, and starts a run then."""
     joins_for: PositiveDuration = timedelta(hours=24)
-    """An incident that needs a person takes in further alerts of its model for this long after its last event."""
+    """An incident that waits for an approval or a person takes in further alerts of its model for this long."""
     max_failures: int = Field(3, ge=1, le=100)
     """Failed runs of one model in a row, after which no run starts by itself for `failure_pause`."""
     failure_pause: PositiveDuration = timedelta(hours=6)

@@ -15,9 +15,9 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command = commands.add_parser(
         "alerts",
         help="what arrived at 'triage serve', and what became of it",
-        description="started: opened an incident; joined: belongs to one; held: waits, and starts if it still fires;"
+        description="started: opened an incident; joined: belongs to one; held: waits, and starts then;"
         " parked: for a person to look at; unknown: the catalogue has no model or playbook for it; over: resolved"
-        " before a run started",
+        " before a run started, and none is due",
     )
     command.add_argument("--limit", type=count, default=50, metavar="N", help="how many at most (default: 50)")
     command.add_argument("--refused", action="store_true", help="deliveries that were refused, and why")

@@ -201,8 +201,18 @@ def _moment_set(incident: Incident, event: Event) -> Incident:
 
 
 def _alert_joined(incident: Incident, event: Event) -> Incident:
-    alert = decode(Alert, event.data["alert"])
-    return replace(incident, joined=(*incident.joined, alert), cleared_at=None, cleared="")
+    """One that was resolved already takes back nothing of what was said when the others were."""
+    incident = replace(incident, joined=(*incident.joined, decode(Alert, event.data["alert"])))
+    return incident if event.data.get("resolved") else replace(incident, cleared_at=None, cleared="")
+
+
+def _stale_asked(incident: Incident, event: Event) -> Incident:
+    until = decode(datetime, event.data["until"])
+    return replace(incident, tag_owed=max(incident.tag_owed or until, until))
+
+
+def _stale_tagged(incident: Incident, event: Event) -> Incident:
+    return replace(incident, tag_owed=None)
 
 
 def _alerts_cleared(incident: Incident, event: Event) -> Incident:
@@ -235,6 +245,8 @@ _READERS = {
     "noted": _noted,
     "moment_set": _moment_set,
     "alert_joined": _alert_joined,
+    "stale_asked": _stale_asked,
+    "stale_tagged": _stale_tagged,
     "alerts_cleared": _alerts_cleared,
     "alerts_returned": _alerts_returned,
 }

@@ -122,6 +122,8 @@ class Incident:
     """The times that people have set, the newest of each."""
     joined: tuple[Alert, ...] = ()
     """Alerts that arrived later and belong to it."""
+    tag_owed: datetime | None = None
+    """When the newest alert began that joined and for which the champion is still to be tagged as stale."""
     cleared_at: datetime | None = None
     """When the last of its alerts was resolved; None while one fires, or where nobody said so."""
     cleared: str = ""

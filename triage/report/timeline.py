@@ -284,6 +284,10 @@ def _joined(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str
     return f"Alert {alert['name']} joined ({alert['origin']}){summary}", ()
 
 
+def _stale_tagged(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return f"Version {data['version']} is tagged as stale: an alert joined", ()
+
+
 def _cleared(incident: Incident, data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     return f"The last alert was resolved; {data.get('statement', '')}", ()
 
@@ -320,6 +324,7 @@ _TOLD = {
     "rejected": _rejected,
     "moment_set": _moment_set,
     "alert_joined": _joined,
+    "stale_tagged": _stale_tagged,
     "alerts_cleared": _cleared,
     "alerts_returned": _returned,
     "notified": _notified,

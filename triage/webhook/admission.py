@@ -14,6 +14,7 @@ from triage.numbers import span
 ACTIVE = (State.OPEN, State.WAITING_FOR_APPROVAL)
 """Incidents that are worked on, or will be as soon as somebody answers."""
 ENDED_BY_ITSELF = (State.CLOSED, State.FAILED)
+_FOR = {State.WAITING_FOR_APPROVAL: "waits for an approval", State.NEEDS_PERSON: "waits for a person"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,13 @@ def admit(starts_at: datetime, newest: Sequence[Summary], policy: Serve, now: da
     if not newest:
         return Start()
     last = newest[0]
-    idle = now - parse_time(last.updated)
-    if last.state == State.NEEDS_PERSON:
-        if idle < policy.joins_for:
-            return Join(last.id, f"{last.id} waits for a person")
+    waiting = next((one for one in newest if one.state == State.WAITING_FOR_APPROVAL), None)
+    waiting = waiting or (last if last.state == State.NEEDS_PERSON else None)
+    if waiting is not None and now - parse_time(waiting.since) < policy.joins_for:
+        return Join(waiting.id, f"{waiting.id} {_FOR[State(waiting.state)]}")
+    if State(last.state) in _FOR:
         return Start()
+    idle = now - parse_time(last.updated)
     failures = _failures_in_a_row(newest)
     if failures >= policy.max_failures and idle < policy.failure_pause:
         until = parse_time(last.updated) + policy.failure_pause
@@ -79,7 +82,7 @@ def admit(starts_at: datetime, newest: Sequence[Summary], policy: Serve, now: da
 
 def at_work(summary: Summary) -> bool:
     """Whether something is done about it, or has to be: a live challenger is watched whatever the state."""
-    return State(summary.state) in ACTIVE or summary.live
+    return summary.state == State.OPEN or summary.live
 
 
 def gone_on(incident: str, newest: Sequence[Summary], policy: Serve) -> Hold | None:

@@ -36,12 +36,14 @@ Complete = Callable[[Delivery], list[Any]]
 
 @dataclass(slots=True)
 class _Round:
-    """What one round will settle: alerts by key, deliveries done with, and those to be looked at again."""
+    """What one round will settle: alerts by key, deliveries done with, and those to be looked at again; and which
+    playbooks it found to call the model stale."""
 
     alerts: dict[str, Known] = field(default_factory=dict)
     changed: dict[str, Known] = field(default_factory=dict)
     done: list[tuple[int, str]] = field(default_factory=list)
     again: list[tuple[int, datetime]] = field(default_factory=list)
+    marking: dict[str, bool] = field(default_factory=dict)
 
     def keep(self, alert: Known) -> None:
         self.alerts[alert.key] = self.changed[alert.key] = alert
@@ -173,7 +175,7 @@ class Reception:
         )
         if before == incoming.firing:
             self._figures.repeats.inc()
-            if incoming.firing and known.decision in (Decision.UNKNOWN, Decision.PARKED):
+            if known.decision in (Decision.UNKNOWN, Decision.PARKED):
                 self._decide(known, current, now)  # the catalogue, or the clock, may have been mended
             else:
                 current.keep(known)
@@ -190,8 +192,8 @@ class Reception:
                 self._keep(replace(held, decision=Decision.OVER, reason="it began to fire anew", due_at=None), current)
 
     def _decide(self, alert: Known, current: _Round, now: datetime) -> None:
-        """What becomes of an alert that fires; nothing is opened twice for one firing, or for its going on after one
-        incident."""
+        """What becomes of an alert that fires, or fired while it could not be taken up; nothing is opened twice for one
+        firing, or for its going on after one incident."""
         routed = self._router.route(alert.name, alert.labels, alert.origin)
         alert = replace(alert, model=routed.model, playbook=routed.playbook)
         if not routed.playbook:
@@ -202,10 +204,14 @@ class Reception:
         if opened is not None:
             self._keep(replace(alert, decision=Decision.STARTED, reason="", incident=opened), current)
             return
+        stale = self._marks_stale(routed.playbook, current)
+        if not alert.firing and not stale:
+            self._over(alert, current)
+            return
         newest = self._desk.incidents(_NEWEST, routed.model)
         match admit(alert.starts_at, newest, self._catalog.serve, now):
             case Join(incident, reason):
-                self._desk.join(incident, noun)
+                self._desk.join(incident, noun, stale=stale, resolved=not alert.firing)
                 self._keep(replace(alert, decision=Decision.JOINED, reason=reason, incident=incident), current)
             case Hold(until, reason):
                 held = replace(alert, decision=Decision.HELD, reason=reason, due_at=until)
@@ -219,7 +225,9 @@ class Reception:
         end = now if alert.incident else window_end(alert.starts_at, now)
         window = Window(end - self._catalog.model(alert.model).windows.incident, end)
         try:
-            receipt = self._desk.receive(noun, self._catalog, playbook=alert.playbook, window=window)
+            receipt = self._desk.receive(
+                noun, self._catalog, playbook=alert.playbook, window=window, resolved=not alert.firing
+            )
         except (NotFound, ConfigError) as error:
             reason = f"its playbook can't be run: {error.message.splitlines()[0]}"
             self._keep(replace(alert, decision=Decision.PARKED, reason=reason), current)
@@ -228,10 +236,14 @@ class Reception:
         self._keep(replace(alert, decision=Decision.STARTED, reason="", incident=receipt.incident), current)
 
     def _resolved(self, alert: Known, current: _Round, now: datetime) -> None:
-        """A resolved alert starts nothing. One that waited is over; an incident without one that fires is told."""
-        if alert.decision in (Decision.HELD, Decision.PARKED, Decision.UNKNOWN):
-            reason = f"resolved before a run started ({alert.reason})"
-            self._keep(replace(alert, decision=Decision.OVER, reason=reason, due_at=None), current)
+        """A resolved alert changes nothing by itself. One that waited and calls the model stale goes on waiting: no run
+        has looked yet, and an alert is resolved as well when its series are gone. An incident without an alert that
+        fires is told."""
+        if alert.decision in (Decision.PARKED, Decision.UNKNOWN):
+            self._decide(alert, current, now)
+            return
+        if alert.decision is Decision.HELD and (alert.incident or not self._marks_stale(alert.playbook, current)):
+            self._over(alert, current)  # its run was, or it never called the model stale
             return
         current.keep(alert)
         self._log("resolved", alert=alert.name, model=alert.model, incident=alert.incident)
@@ -241,13 +253,26 @@ class Reception:
                 self._log("cleared", incident=alert.incident, model=alert.model, recheck=cleared.cleared)
 
     def _returned(self, alert: Known, current: _Round, now: datetime) -> None:
-        if alert.decision is Decision.OVER:
+        if alert.decision in (Decision.OVER, Decision.PARKED, Decision.UNKNOWN):
             self._decide(alert, current, now)
             return
         current.keep(alert)
         self._log("fires_again", alert=alert.name, model=alert.model, incident=alert.incident)
         if alert.incident:
             self._desk.unclear(alert.incident)
+
+    def _over(self, alert: Known, current: _Round) -> None:
+        reason = f"resolved before a run started ({alert.reason})" if alert.reason else "resolved before a run started"
+        self._keep(replace(alert, decision=Decision.OVER, reason=reason, due_at=None), current)
+
+    def _marks_stale(self, playbook: str, current: _Round) -> bool:
+        """Whether a run of ``playbook`` calls the model stale; one that can't be read is taken to."""
+        if playbook not in current.marking:
+            try:
+                current.marking[playbook] = self._desk.marks_stale(self._catalog, playbook)
+            except (NotFound, ConfigError):
+                current.marking[playbook] = True
+        return current.marking[playbook]
 
     def _fires(self, incident: str, current: _Round) -> bool:
         of_it = {alert.key: alert for alert in self._inbox.of_incident(incident)}

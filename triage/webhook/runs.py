@@ -217,6 +217,10 @@ class Runs:
         return True
 
 
+def _can_go_on(summary: Summary) -> bool:
+    return at_work(summary) or summary.state == State.WAITING_FOR_APPROVAL or summary.tag_owed
+
+
 def wanted(
     newest: Sequence[Summary],
     busy: Collection[str],
@@ -225,14 +229,14 @@ def wanted(
     is_due: Callable[[Summary], bool],
 ) -> list[tuple[str, str]]:
     """Incident and model of what is to be worked on: those that are due of the active ones and of those with a live
-    challenger, whatever their state; the live ones first, then the oldest, one a model.
+    challenger, or a tag that is owed, whatever their state; the live ones first, then the oldest, one a model.
 
     ``busy`` are models that are worked on already, ``waits`` until when an incident that met trouble is left alone.
     """
     chosen: dict[str, str] = {}
     oldest = tuple(reversed(newest))
     for summary in sorted(oldest, key=lambda one: not one.live):
-        if not at_work(summary) or summary.model in busy or summary.model in chosen:
+        if not _can_go_on(summary) or summary.model in busy or summary.model in chosen:
             continue
         if summary.id in waits and waits[summary.id][1] > now:
             continue

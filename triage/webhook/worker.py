@@ -55,13 +55,16 @@ def read_answer(line: str) -> Answer:
 
 def work_on(incident: str, stop: threading.Event) -> Answer:
     """Advance ``incident`` until it is settled or ``stop`` is set."""
+    from triage.executor import UNTAGGED
     from triage.incident import ReleaseStage
     from triage.wiring import open_desk
+
+    told: list[str] = []
 
     try:
         desk = open_desk()
         try:
-            found = desk.advance(incident, brief=True, stop=stop.is_set)
+            found = desk.advance(incident, told.append, brief=True, stop=stop.is_set)
         finally:
             desk.journal.close()
     except LeaseHeld as error:
@@ -76,6 +79,8 @@ def work_on(incident: str, stop: threading.Event) -> Answer:
     if release is not None and release.stage is ReleaseStage.WITHDRAWN and not release.reached:
         said = f"version {release.challenger} may still be asked: {found.state_reason}"
         return Answer(incident, trouble=said, owed=True)
+    if found.tag_owed is not None:
+        return Answer(incident, trouble=next((line for line in told if line.startswith(UNTAGGED)), UNTAGGED), owed=True)
     return Answer(incident, state=found.state.value, reason=found.state_reason)
 
 

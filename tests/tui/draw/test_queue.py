@@ -3,7 +3,24 @@ from tui.draw.queue import chosen
 
 
 def _summary(name: str, state: str, drop: float | None, opened: str = "2026-11-20T09:00:00Z") -> Summary:
-    return Summary(name, name, "A", opened, opened, state, "", None, None, None, "conversion", drop, drop is not None)
+    return Summary(
+        name,
+        name,
+        "A",
+        opened,
+        opened,
+        state,
+        "",
+        None,
+        None,
+        None,
+        "conversion",
+        drop,
+        drop is not None,
+        False,
+        False,
+        opened,
+    )
 
 
 QUEUE = (
