@@ -9,8 +9,9 @@ from tests.release_world import World, ports_of
 from tests.test_release_troubles import Failing
 from tests.webhook.at_hand import Server
 from triage.desk import Desk
-from triage.errors import SourceUnavailable
-from triage.incident import ReleaseStage, State
+from triage.errors import Refused, SourceUnavailable
+from triage.incident import Rejection, ReleaseStage, State
+from triage.journal import Entry
 from triage.ports import Rollout
 
 AWAY = SourceUnavailable("the router does not answer", hint="start it")
@@ -115,7 +116,12 @@ def test_a_challenger_whose_plan_is_rejected_in_its_canary_ends_up_with_no_traff
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, desk, name, server = in_the_canary(home, monkeypatch)
-    desk.reject(name, "not this one", "eve")
+    with pytest.raises(Refused):
+        desk.reject(name, "not this one", "eve")
+    plan = desk.incident(name).plan  # a journal of before the desk refused it, or a word that came at the same time
+    rejection = Rejection(plan.digest if plan else "", "eve", world.clock.now(), "not this one")
+    state = {"state": "needs_person", "reason": "rejected by eve: not this one"}
+    desk.journal.append(name, [Entry("rejected", {"rejection": rejection}), Entry("state_changed", state)])
     server.goes_on(minutes=6 * 60)
     assert world.served() == ("1", "1")
     assert world.router.current("shop") == Rollout("1")
