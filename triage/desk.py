@@ -67,16 +67,16 @@ class Desk:
         """The incident report as ``md``, ``html`` or ``json``, without what the catalogue of the run wants hidden."""
         from triage.report import RENDERERS
 
-        return RENDERERS[form](*self._told(incident))
+        return RENDERERS[form](*self.told(incident))
 
     def report_pdf(self, incident: str) -> bytes:
         """The incident report as PDF. Raises NotFound where the extra that draws it is not installed."""
         from triage.report import render_pdf
 
-        return render_pdf(*self._told(incident))
+        return render_pdf(*self.told(incident))
 
-    def _told(self, incident: str) -> "tuple[Incident, tuple[Event, ...]]":
-        """An incident and its events as a report may tell them."""
+    def told(self, incident: str) -> "tuple[Incident, tuple[Event, ...]]":
+        """An incident and its events as a report, or a notice, may tell them."""
         from triage.incident import fold
         from triage.report.redaction import redacted
 

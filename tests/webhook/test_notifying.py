@@ -9,7 +9,8 @@ import pytest
 from tests.webhook.hub import NOW, Hub, hub
 from tests.webhook.payloads import alert, delivery
 from triage.catalog import Channel
-from triage.errors import Refused, SourceUnavailable
+from triage.errors import ConfigError, Refused, SourceUnavailable
+from triage.incident import CauseKind, Diagnosis, Evidence, Verdict
 from triage.journal import Entry
 from triage.ports import Notice
 from triage.webhook.log import Log
@@ -136,3 +137,46 @@ def test_a_notice_sent_again_has_the_same_id(at: Hub, monkeypatch: pytest.Monkey
     notifying(at, telling).tick()
     first, second = telling.told
     assert first.id == second.id
+
+
+SECRETIVE = 'report: {redact: [{pattern: Basel, by: "[region]"}], hide_values_of: [place]}\n'
+SAID = "Basel fell: location=ZH; ask ann@example.com, token=abc12345"
+
+
+def told_of(at: Hub) -> list[Notice]:
+    telling = Telling()
+    notifying(at, telling).tick()
+    return telling.told
+
+
+def test_a_notice_shows_no_more_than_the_report_does(tmp_path: Path) -> None:
+    at = hub(tmp_path, SECRETIVE)
+    bare = alert()
+    bare["annotations"]["summary"] = SAID
+    at.deliver(delivery(bare))
+    chart = {"categories": ["BE", "ZH"]}
+    seen = Evidence("e", "feature_drift", CauseKind.FEATURE_DRIFT, Verdict.SUPPORTS, "ZH", subject="place", chart=chart)
+    finished = {"step": "feature_drift", "outcome": "done", "outputs": {}, "evidence": [seen]}
+    at.desk.journal.append("shop-1", [Entry("step_finished", finished)])
+    stand(at, "needs_person", f"feature_drift: {SAID}")
+    (notice,) = told_of(at)
+    for text in (notice.cause, notice.reason):
+        assert "[region] fell: location=[hidden]; ask [e-mail], token=[redacted]" in text
+    diagnosis = Diagnosis(SAID, ())
+    at.desk.journal.append("shop-1", [Entry("diagnosed", {"diagnosis": diagnosis})])
+    stand(at, "needs_person", "again")
+    (notice,) = told_of(at)
+    assert notice.cause.startswith("[region] fell: location=[hidden]")
+
+
+def test_where_nobody_can_say_what_is_hidden_nothing_is_shown_and_somebody_is_told_all_the_same(
+    at: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(incident: str) -> object:
+        raise ConfigError("the catalogue of the run can't be read")
+
+    monkeypatch.setattr(at.desk, "told", faulty)
+    stand(at, "needs_person", SAID)
+    (notice,) = told_of(at)
+    assert (notice.reason, notice.command) == ("[hidden]", "ssh box triage show shop-1")
+    assert "ModelQualityDrop" not in notice.cause

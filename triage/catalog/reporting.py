@@ -1,4 +1,4 @@
-"""What a report must not show."""
+"""What a report or a notice must not show."""
 
 import re
 from typing import Annotated
@@ -28,7 +28,7 @@ class Redaction(Part):
 
 
 class Reporting(Part):
-    """What reports leave out. Passwords in addresses, tokens and e-mail addresses are always left out."""
+    """What reports and notices leave out. Passwords in addresses, tokens and e-mail addresses are always left out."""
 
     redact: tuple[Redaction, ...] = ()
     hide_values_of: tuple[Name, ...] = ()

@@ -1,7 +1,7 @@
 """What people are told, and when: read from an incident's events. Pure: sends nothing."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,9 +33,15 @@ class Owed:
 
 
 def owed(
-    incident: Incident, events: Sequence[Event], channels: Sequence[Channel], open_with: str, since: datetime
+    incident: Incident,
+    events: Sequence[Event],
+    channels: Sequence[Channel],
+    open_with: str,
+    since: datetime,
+    told: Callable[[], Incident],
 ) -> tuple[Owed, ...]:
-    """What ``channels`` have still to be told of the newest state of ``incident``, if it is from ``since`` on.
+    """What ``channels`` have still to be told of the newest state of ``incident``, if it is from ``since`` on, in the
+    words of ``told``: the incident without what the catalogue wants hidden, asked only where something is owed.
 
     A state that was left before anybody could be told is not told any more. What was sent, and what was given up, is an
     event of the incident itself.
@@ -44,15 +50,15 @@ def owed(
     moment = _MOMENTS.get(incident.state)
     if stands is None or moment is None or stands.at < since:
         return ()
-    told = {(event.data["channel"], event.data["of"]) for event in events if event.kind in ("notified", "not_notified")}
-    return tuple(
-        Owed(channel, _notice(incident, stands, moment, channel.name, open_with))
-        for channel in channels
-        if moment in channel.at and (channel.name, stands.seq) not in told
-    )
+    sent = {(event.data["channel"], event.data["of"]) for event in events if event.kind in ("notified", "not_notified")}
+    wants = [one for one in channels if moment in one.at and (one.name, stands.seq) not in sent]
+    if not wants:
+        return ()
+    shown = told()
+    return tuple(Owed(one, _notice(incident, shown, stands, moment, one.name, open_with)) for one in wants)
 
 
-def _notice(incident: Incident, stands: Event, moment: Moment, channel: str, open_with: str) -> Notice:
+def _notice(incident: Incident, shown: Incident, stands: Event, moment: Moment, channel: str, open_with: str) -> Notice:
     return Notice(
         id=digest([incident.id, stands.seq, channel]).removeprefix("sha256:")[:32],
         of=stands.seq,
@@ -60,8 +66,8 @@ def _notice(incident: Incident, stands: Event, moment: Moment, channel: str, ope
         model=incident.model,
         moment=moment,
         words=_WORDS[moment],
-        cause=top_cause(incident),
-        reason=_short(incident.state_reason),
+        cause=top_cause(shown),
+        reason=_short(shown.state_reason),
         command=open_with.replace("{incident}", shlex.quote(incident.id)),
         at=stands.at,
     )

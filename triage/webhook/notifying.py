@@ -4,13 +4,17 @@ Sent first and written down after: a notice that was sent by a process which the
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from triage.catalog import Channel
 from triage.codec import parse_time
 from triage.desk import Desk
 from triage.errors import JournalError, Refused, TriageError
+from triage.incident import Incident
 from triage.ports import Clock, Notifier
+from triage.report.redaction import HIDDEN
 from triage.webhook.figures import Figures
 from triage.webhook.log import Log
 from triage.webhook.notices import Owed, owed
@@ -57,12 +61,25 @@ class Notifying:
             if parse_time(summary.updated) < self._since:
                 continue
             incident, events = self._desk.incident(summary.id), self._desk.events(summary.id)
-            due = owed(incident, events, self._channels, self._open_with, self._since)
+            told = partial(self._told, incident)
+            due = owed(incident, events, self._channels, self._open_with, self._since, told)
             waits = [self._send(one) for one in due]
             left = left or any(waits)
             if not due:
                 self._seen[summary.id] = summary.updated
         return left
+
+    def _told(self, incident: Incident) -> Incident:
+        """``incident`` without what its catalogue wants hidden; where that can't be worked out, nothing of it."""
+        try:
+            return self._desk.told(incident.id)[0]
+        except JournalError:
+            raise
+        except Exception as error:  # one that can't be told of keeps nobody from being told of the others
+            self._figures.troubles.labels("notices").inc()
+            self._log.error("not_redacted", incident=incident.id, reason=f"{type(error).__name__}: {error}")
+            alert = replace(incident.alert, name=HIDDEN, summary="")
+            return replace(incident, alert=alert, diagnosis=None, state_reason=HIDDEN)
 
     def _send(self, one: Owed) -> bool:
         """Try one notice, if its time has come. Whether it has to be tried again."""
