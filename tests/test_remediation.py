@@ -246,8 +246,9 @@ def test_an_executor_killed_during_the_training_leaves_one_version_after_all(
     assert len(versions(catalog)) == 2
 
 
-def test_an_abort_ends_the_training_of_an_executor_that_was_killed(
-    tmp_path: Path, desk: Desk, catalog: Catalog
+@pytest.mark.parametrize(("word", "ends"), [("abort", State.ABORTED), ("reject", State.NEEDS_PERSON)])
+def test_a_no_ends_the_training_of_an_executor_that_was_killed(
+    tmp_path: Path, desk: Desk, catalog: Catalog, word: str, ends: State
 ) -> None:
     name = opened(desk, catalog)
     desk.advance(name)
@@ -258,13 +259,12 @@ def test_an_abort_ends_the_training_of_an_executor_that_was_killed(
     running = trainer.state(f"{name}/retrain")
     assert running is not None
     assert running.running
-    aborted = desk.abort(name, "wrong model", "eve")
-    assert aborted.state is State.ABORTED
+    assert getattr(desk, word)(name, "wrong model", "eve").state is ends
     ended = trainer.state(f"{name}/retrain")
     assert ended is not None
     assert not ended.running
     (tmp_path / "hold").unlink()
-    assert desk.advance(name).state is State.ABORTED
+    assert desk.advance(name).state is ends
     assert len(versions(catalog)) == 1
 
 

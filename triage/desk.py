@@ -284,9 +284,11 @@ class Desk:
         return self._catalog(found).model(found.model).approval
 
     def reject(self, incident: str, reason: str, by: str, *, account: str = "") -> "Incident":
-        """Say no to the current plan for good: its approval is void, and a step that it let through stops.
+        """Say no to the current plan for good: its approval is void, a step that it let through stops, and a training
+        job that runs is cancelled.
 
-        Raises Refused where a challenger is asked already, which takes more than a no to end, and where it is closed.
+        Raises Refused where a challenger is asked already, which takes more than a no to end, and where it is closed;
+        StepFailed and others where the trainer can't be told: the plan is rejected all the same.
         """
         from triage.incident import Rejection, State
 
@@ -301,6 +303,7 @@ class Desk:
         rejection = Rejection(current.digest, by, self._clock.now(), reason, account)
         state = {"state": State.NEEDS_PERSON, "reason": f"rejected by {by}: {reason}"}
         self.journal.append(incident, [Entry("rejected", {"rejection": rejection}), Entry("state_changed", state)])
+        self._call_off(self.journal.read(incident))
         return self.journal.read(incident)
 
     def abort(self, incident: str, reason: str, by: str) -> "Incident":
