@@ -11,6 +11,8 @@ from triage.errors import NotFound, near
 
 if TYPE_CHECKING:
     from triage.catalog import Catalog, Trigger
+    from triage.desk import Desk
+    from triage.webhook.once import Asked
 
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -27,8 +29,9 @@ def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command = commands.add_parser(
         "trigger",
         help="start what a trigger of the catalogue starts, if its time has come: for cron",
-        description="A schedule runs once for each of its moments, drift and performance once for each time that their"
-        " query holds, however often this is called.",
+        description="A schedule runs once for each of its moments; drift and performance once their query has held at"
+        " each call for as long as 'lasts', and once for each time that it does. Where no 'triage serve' runs in this"
+        " home, these take in what else waits in the inbox as well, such as alerts that were held.",
     )
     command.add_argument("trigger", metavar="NAME", help="a trigger under serve.triggers")
     catalog_flag(command)
@@ -69,33 +72,43 @@ def _listening(catalog: "Catalog", listen: str) -> Any:
 
 
 def _trigger(arguments: argparse.Namespace) -> int:
+    from triage import wiring
     from triage.cli.run import advance
-    from triage.webhook.admission import Hold, Join, admit
-    from triage.webhook.triggers import alert_of
 
     catalog = load_catalog(arguments.catalog)
     trigger = _named(catalog, arguments.trigger)
-    desk = open_desk()
-    now, starts_at = _moment(trigger, catalog)
-    if starts_at is None:
-        say(f"{trigger.name}: its query has no value now; nothing to do")
-        return 0
+    desk, clock = open_desk(), wiring.clock()
+    if trigger.on == "schedule":
+        asked = _scheduled(trigger, desk, catalog, clock.now())
+    else:
+        from triage.webhook.once import ask_once
+
+        asked = ask_once(trigger, desk, catalog, wiring.metrics(catalog), clock)
+    if not asked.opened:
+        say(f"{trigger.name}: {asked.reason}")
+        return _done(asked.incident, asked.reason, arguments)
+    say(f"incident {asked.incident}")
+    return advance(desk, asked.incident, as_document=arguments.json)
+
+
+def _scheduled(trigger: "Trigger", desk: "Desk", catalog: "Catalog", now: datetime) -> "Asked":
+    """A schedule whose moment had no run yet has it now, where nothing else is at work on its model."""
+    from triage.webhook.admission import Hold, Join, admit
+    from triage.webhook.once import Asked
+    from triage.webhook.triggers import alert_of, slot
+
+    starts_at = slot(trigger, now)
     alert = alert_of(trigger, starts_at)
     opened = desk.received(alert, trigger.starts)
     if opened is not None:
-        say(f"{trigger.name}: {opened} was started for it already")
-        return _done(opened, "started before", arguments)
+        return Asked(f"{opened} was started for it already", opened)
     match admit(starts_at, desk.incidents(20, trigger.model), catalog.serve, now):
         case Join(incident, reason):
-            desk.join(incident, alert)
-            say(f"{trigger.name}: {reason}")
-            return _done(incident, reason, arguments)
+            desk.join(incident, alert, stale=desk.marks_stale(catalog, trigger.starts))
+            return Asked(reason, incident)
         case Hold(_, reason):
-            say(f"{trigger.name}: {reason}")
-            return _done("", reason, arguments)
-    receipt = desk.receive(alert, catalog, playbook=trigger.starts)
-    say(f"incident {receipt.incident}")
-    return advance(desk, receipt.incident, as_document=arguments.json)
+            return Asked(reason)
+    return Asked("", desk.receive(alert, catalog, playbook=trigger.starts).incident, opened=True)
 
 
 def _done(incident: str, reason: str, arguments: argparse.Namespace) -> int:
@@ -110,14 +123,3 @@ def _named(catalog: "Catalog", name: str) -> "Trigger":
         listing = f"serve.triggers has: {', '.join(found)}" if found else "serve.triggers of the catalogue is empty"
         raise NotFound(f"no trigger '{name}' in {catalog.file}", hint=near(name, found, listing=listing))
     return found[name]
-
-
-def _moment(trigger: "Trigger", catalog: "Catalog") -> tuple[datetime, datetime | None]:
-    """Now, and the moment that a run would be for; None while the trigger's query does not hold."""
-    from triage import wiring
-    from triage.webhook.triggers import holds, slot
-
-    now = wiring.clock().now()
-    if trigger.on == "schedule":
-        return now, slot(trigger, now)
-    return now, now.replace(minute=0, second=0, microsecond=0) if holds(trigger, wiring.metrics(catalog), now) else None

@@ -13,11 +13,12 @@ import numpy as np
 
 from triage.catalog import Trigger
 from triage.codec import format_time, parse_time
-from triage.errors import TriageError
+from triage.errors import JournalError, TriageError
 from triage.incident import Alert, Window
 from triage.ports import Clock, Metrics
 from triage.webhook.inbox import Inbox
 from triage.webhook.log import Log
+from triage.webhook.payload import alert_key
 
 NAMES = {"schedule": "ScheduledRetraining", "drift": "DriftTrigger", "performance": "PerformanceTrigger"}
 _STEP_SECONDS = 30.0
@@ -87,13 +88,21 @@ class Triggers:
         self.inbox.set_mark(mark, reached)
 
     def _asked_for(self, trigger: Trigger, now: datetime) -> None:
-        mark = f"trigger/{trigger.name}"
-        since, _, sent = self.inbox.mark(mark).partition(" ")
         try:
-            so = holds(trigger, self.metrics, now)
+            self.ask(trigger, now)
+        except JournalError:
+            raise
         except TriageError as error:
             self.log.warning("trigger_not_asked", trigger=trigger.name, reason=error.message)
-            return
+
+    def ask(self, trigger: Trigger, now: datetime) -> datetime | None:
+        """Ask the query of ``trigger``, and deliver what follows; since when it holds, or None.
+
+        Raises JournalError, and what the metrics raise: what was not measured is neither so nor not so.
+        """
+        mark = f"trigger/{trigger.name}"
+        since, _, sent = self.inbox.mark(mark).partition(" ")
+        so = holds(trigger, self.metrics, now)
         if so and not since:
             since = format_time(now)
             self.inbox.set_mark(mark, since)
@@ -104,6 +113,7 @@ class Triggers:
             if sent:
                 self._deliver(trigger, parse_time(since), now, firing=False)
             self.inbox.set_mark(mark, "")
+        return parse_time(since) if so else None
 
     def _deliver(self, trigger: Trigger, starts_at: datetime, now: datetime, *, firing: bool) -> None:
         self.log("trigger", trigger=trigger.name, model=trigger.model, on=trigger.on, firing=firing)
@@ -119,7 +129,16 @@ def delivery_of(trigger: Trigger, starts_at: datetime, *, firing: bool) -> bytes
         "startsAt": format_time(starts_at),
         "fingerprint": f"trigger-{trigger.name}",
     }
-    return json.dumps({"groupKey": f"trigger/{trigger.name}", "alerts": [alert]}).encode()
+    return json.dumps({"groupKey": _group(trigger), "alerts": [alert]}).encode()
+
+
+def key_of(trigger: Trigger, starts_at: datetime) -> str:
+    """The key under which the inbox has what the trigger delivered."""
+    return alert_key(_group(trigger), f"trigger-{trigger.name}", starts_at)
+
+
+def _group(trigger: Trigger) -> str:
+    return f"trigger/{trigger.name}"
 
 
 def _labels(trigger: Trigger) -> dict[str, str]:
