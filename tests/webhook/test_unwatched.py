@@ -126,3 +126,16 @@ def test_a_challenger_whose_plan_is_rejected_in_its_canary_ends_up_with_no_traff
     assert world.served() == ("1", "1")
     assert world.router.current("shop") == Rollout("1")
     assert not desk.incidents()[0].live
+
+
+def test_a_challenger_is_watched_while_every_worker_is_busy_with_other_models(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, desk, name, server = in_the_canary(home, monkeypatch)
+    (busy,) = server.runs._workers
+    busy.incident, busy.model = "other-1", "other"  # a training that takes hours
+    looks = len(desk.incident(name).steps["canary"].looks)
+    server.goes_on(minutes=25)
+    assert len(desk.incident(name).steps["canary"].looks) > looks
+    server.runs.tick()
+    assert server.runs._workers == [busy]  # whoever came in addition is gone again

@@ -178,7 +178,7 @@ class Serve(Part):
     """Failed runs of one model in a row, after which no run starts by itself for `failure_pause`."""
     failure_pause: PositiveDuration = timedelta(hours=6)
     workers: int = Field(1, ge=1, le=16)
-    """Runs at the same time; a model never has more than one."""
+    """Runs at the same time; a model never has more than one. Live challengers are watched in addition."""
     grace: PositiveDuration = timedelta(seconds=20)
     """At the end: how long runs may take to finish the step they are at."""
     open_with: str = Field("triage show {incident}", pattern=r"\{incident\}", max_length=300)

@@ -125,14 +125,20 @@ class Runs:
         while len(self._workers) < self.most:
             self._workers.append(Worker(self.desk.home, self._answered))
         idle = [worker for worker in self._workers if not worker.incident]
+        while idle and len(self._workers) > self.most:
+            spare = idle.pop()
+            spare.dismiss()
+            self._workers.remove(spare)
         busy = {worker.model for worker in self._workers if worker.incident}
-        if idle:
-            now = self.clock.now()
-            newest = [one for one in self.desk.incidents(_NEWEST) if one.model in self.models]
-            for incident, model in wanted(newest, busy, self._waits, now, self._is_due):
-                if not idle:
-                    break
-                self._give(idle.pop(), incident, model)
+        newest = [one for one in self.desk.incidents(_NEWEST) if one.model in self.models and (idle or one.live)]
+        live = {one.id for one in newest if one.live}
+        for incident, model in wanted(newest, busy, self._waits, self.clock.now(), self._is_due):
+            if not idle and incident in live:  # a challenger that is asked waits for no other model's training
+                idle.append(Worker(self.desk.home, self._answered))
+                self._workers += idle
+            if not idle:
+                break
+            self._give(idle.pop(), incident, model)
         self.figures.running.set(sum(1 for worker in self._workers if worker.incident))
 
     def end(self, grace_seconds: float) -> None:
