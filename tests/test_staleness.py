@@ -22,10 +22,10 @@ names = st.text(max_size=8)
 
 def test_a_mark_says_who_and_up_to_when_they_had_seen_the_data() -> None:
     made = registry()
-    mark(made, made.version("shop", "1"), "shop-1", AT)
-    mark(made, made.version("shop", "1"), "shop-1", AT + timedelta(days=1))
+    for seen in (AT, AT + timedelta(days=1), AT - timedelta(days=1)):
+        mark(made, made.version("shop", "1"), "shop-1", seen)
     held = made.version("shop", "1").tags
-    assert marks(held) == {"shop-1": "2026-03-01T10:00:00+00:00"}
+    assert marks(held) == {"shop-1": "2026-03-02T10:00:00+00:00"}
     assert incidents(held) == ("shop-1",)
 
 
