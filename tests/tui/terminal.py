@@ -1,5 +1,6 @@
 """A real terminal for tests: tmux, its keys, and what it shows."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -12,13 +13,14 @@ TMUX = shutil.which("tmux")
 needs_tmux = pytest.mark.skipif(TMUX is None, reason="no tmux here: install it to see the app in a real terminal")
 PATIENCE_SECONDS = 120
 _MOMENT_SECONDS = 0.4
+_NUMBERS = itertools.count()
 
 
 class Terminal:
-    """One tmux server with one window; its socket is its own."""
+    """One tmux server with one window; its socket is its own, and no server's before it, which may still be ending."""
 
     def __init__(self, folder: Path, command: str, size: tuple[int, int] = (80, 24), **environment: str) -> None:
-        self._socket = str(folder / "tmux.socket")
+        self._socket = str(folder / f"tmux.{next(_NUMBERS)}")
         self._run(
             *("-f", os.devnull, "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), command),
             **{**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **environment},
