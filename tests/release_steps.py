@@ -36,6 +36,14 @@ def at_the_release(world: World, home: Path, playbook: str = COMPARED) -> tuple[
     return desk, name, waits
 
 
+def closed(world: World, home: Path) -> tuple[Desk, str]:
+    """An incident that released version 2 after version 1, and helped."""
+    desk, name, waits = at_the_release(world, home)
+    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
+    assert desk.advance(name).state is State.CLOSED
+    return desk, name
+
+
 def tags(world: World, number: str) -> dict[str, str]:
     return {key: value for key, value in (world.registry.version("shop", number).tags or {}).items() if value}
 
@@ -61,10 +69,9 @@ class Meddling:
 
 def overloaded(world: World, share: float, when: Callable[[Rollout], bool]) -> None:
     """Every version fails ``share`` of its requests while the router does as ``when`` says."""
-    advance, failing = world.simulation._step, world.simulation.pace.failing
+    failing = world.simulation.pace.failing
 
     def step(begin: float, rollout: Rollout) -> None:
         failing.update(dict.fromkeys("12", share if when(rollout) else 0.0009))  # type: ignore[attr-defined]
-        advance(begin, rollout)
 
-    world.simulation._step = step  # type: ignore[method-assign]
+    world.simulation.before.append(step)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,19 @@ class Trained:
         return
 
 
+class Eventful(Simulation):
+    """Traffic before each step of which ``before`` is called, with the step's beginning and what is routed in it."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.before: list[Callable[[float, Rollout], None]] = []
+
+    def _step(self, begin: float, rollout: Rollout) -> None:
+        for happens in self.before:
+            happens(begin, rollout)
+        super()._step(begin, rollout)
+
+
 @dataclass
 class World:
     """Everything is open to be spoilt before `desk` connects to it."""
@@ -168,7 +182,7 @@ class World:
         self.registry.add(version(run_id="run-1", source="models:/m-1"), believed)
         self.router = SimulatedRouter({"shop": Rollout("1")})
         self.trainer: Trainer = Trained(self.registry, self.challenger)
-        self.simulation = Simulation(
+        self.simulation = Eventful(
             self.shop,
             Pace(240, self.requests_per_hour, 1800, failing=self.failing),
             self.clock,

@@ -96,14 +96,13 @@ class Fixed(Offers):
 
 def sells_afterwards(world: World, chance: float) -> None:
     """Once version 2 serves everybody."""
-    advance, shop = world.simulation._step, Fixed(chance=chance)
+    shop = Fixed(chance=chance)
 
     def step(begin: float, rollout: Rollout) -> None:
         if rollout.champion == "2":
             world.simulation.shop = shop
-        advance(begin, rollout)
 
-    world.simulation._step = step  # type: ignore[method-assign]
+    world.simulation.before.append(step)
 
 
 def test_a_kpi_that_gets_worse_after_the_full_release_takes_it_back(home: Path) -> None:

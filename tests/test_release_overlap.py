@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.release_steps import Meddling, approved, at_the_release, moves
+from tests.release_steps import Meddling, approved, at_the_release, closed, moves
 from tests.release_world import World, believed, old, ports_of
 from tests.test_release import sells_afterwards
 from triage.desk import Desk
@@ -14,14 +14,6 @@ from triage.errors import Refused, SourceUnavailable
 from triage.incident import Incident, Outcome, Rejection, ReleaseStage, State
 from triage.journal import Entry
 from triage.ports import Rollout
-
-
-def closed(world: World, home: Path) -> tuple[Desk, str]:
-    """An incident that released version 2 after version 1, and helped."""
-    desk, name, waits = at_the_release(world, home)
-    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
-    assert desk.advance(name).state is State.CLOSED
-    return desk, name
 
 
 def others_release(world: World, number: str, after: str) -> None:
@@ -34,14 +26,13 @@ def others_release(world: World, number: str, after: str) -> None:
 
 def once(world: World, due: Callable[[float, Rollout], bool], happens: Callable[[], object]) -> None:
     """``happens`` beside everything else, the first time that the traffic is ``due``."""
-    advance, left = world.simulation._step, [happens]
+    left = [happens]
 
     def step(begin: float, rollout: Rollout) -> None:
-        advance(begin, rollout)
         if left and due(begin, rollout):
             left.pop()()
 
-    world.simulation._step = step  # type: ignore[method-assign]
+    world.simulation.before.append(step)
 
 
 def test_a_rollback_leaves_what_another_incident_released_since_and_works_once_that_is_gone(home: Path) -> None:
@@ -59,24 +50,26 @@ def test_a_rollback_leaves_what_another_incident_released_since_and_works_once_t
     assert world.served() == ("1", "1")
 
 
-def test_a_rollback_of_who_can_not_be_asked_is_kept_and_done_later(home: Path) -> None:
-    world = World()
+def kept_rollback(world: World, home: Path) -> tuple[Desk, str]:
+    """A rollback of a closed incident was asked for while the router was away; now it is there."""
     desk, name = closed(world, home)
     world.router.away = True
     with pytest.raises(SourceUnavailable):
         desk.rollback(name, "customers complain", "eve")
     world.router.away = False
+    return desk, name
+
+
+def test_a_rollback_of_who_can_not_be_asked_is_kept_and_done_later(home: Path) -> None:
+    world = World()
+    desk, name = kept_rollback(world, home)
     desk.advance(name)
     assert world.served() == ("1", "1")
 
 
 def test_a_rollback_that_was_kept_and_overtaken_ends_and_touches_nothing(home: Path) -> None:
     world = World()
-    desk, name = closed(world, home)
-    world.router.away = True
-    with pytest.raises(SourceUnavailable):
-        desk.rollback(name, "customers complain", "eve")
-    world.router.away = False
+    desk, name = kept_rollback(world, home)
     others_release(world, "3", after="2")
     done = desk.advance(name)
     assert world.served() == ("3", "3")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.light_world import registry, version
-from tests.release_steps import Meddling, at_the_release, tags
+from tests.release_steps import Meddling, at_the_release, closed, tags
 from tests.release_world import World, ports_of
 from tests.test_release_troubles import Failing
 from triage.errors import Refused, SourceUnavailable
@@ -87,9 +87,7 @@ def test_what_is_taken_off_is_taken_off_the_tag_as_it_is_now() -> None:
 
 def test_a_rollback_keeps_who_called_the_withdrawn_version_stale(home: Path) -> None:
     world = World()
-    desk, name, waits = at_the_release(world, home)
-    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
-    assert desk.advance(name).state is State.CLOSED
+    desk, name = closed(world, home)
     mark(world.registry, world.registry.version("shop", "2"), "shop-8", world.clock.now())
     desk.rollback(name, "customers complain", "eve")
     assert world.served() == ("1", "1")
@@ -98,9 +96,7 @@ def test_a_rollback_keeps_who_called_the_withdrawn_version_stale(home: Path) -> 
 
 def test_a_rollback_that_ended_before_the_mark_was_carried_carries_it_when_it_goes_on(home: Path) -> None:
     world = World()
-    desk, name, waits = at_the_release(world, home)
-    desk.approve(name, str(waits.plan and waits.plan.digest), "ann")
-    assert desk.advance(name).state is State.CLOSED
+    desk, name = closed(world, home)
     mark(world.registry, world.registry.version("shop", "2"), "shop-8", world.clock.now())
     away = SourceUnavailable("the registry does not answer")
     broken = Failing(world.registry, "tag", away)

@@ -16,8 +16,7 @@ THREADS = 2
 
 def exact(ctx: Context, names: Sequence[str]) -> dict[str, ExactTests]:
     """The incident window against the healthy span, for those of ``names`` that the serving log has."""
-    log = ctx.model.serving_log.dataset
-    logged = ctx.ports.windows.describe(log).columns
+    logged = windows.logged_columns(ctx)
     there = [name for name in names if name in logged]
     span = windows.healthy_windows(ctx)
 

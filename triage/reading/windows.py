@@ -130,7 +130,7 @@ def _edges(ctx: Context) -> Edges:
 def _own_edges(ctx: Context) -> Edges:
     """Edges planned on a sample of the healthy span, for the features that the serving log has."""
     log, wanted = ctx.model.serving_log.dataset, features(ctx)
-    there = _logged_columns(ctx)
+    there = logged_columns(ctx)
     sample = EvenSample(EDGE_ROWS, seeded("edges of the healthy span"))
     try:
         for batch in ctx.ports.windows.scan(log, healthy_span(ctx), [n for n in wanted.names if n in there]).batches():
@@ -243,7 +243,7 @@ def _part(span: Window, length: timedelta) -> timedelta:
     return DAY * next(part for part in range(1, days + 1) if days % part == 0 and (part >= fewest or part == days))
 
 
-def _logged_columns(ctx: Context) -> Collection[str]:
+def logged_columns(ctx: Context) -> Collection[str]:
     """The serving log's columns, asked once: of many small files that takes a while."""
     log = ctx.model.serving_log.dataset
     return ctx.scope.once("logged columns", lambda: ctx.ports.windows.describe(log).columns)
@@ -270,7 +270,7 @@ def read_window(ctx: Context, window: Window, most: int) -> WindowRead | None:
     # Columns that the catalogue leaves out are no suspects, but the model needs them to answer.
     inputs = (version.inputs or {}) if version else {}
     beside = (dataset.time, dataset.key, model.serving_log.prediction, model.serving_log.version, *inputs)
-    there = _logged_columns(ctx)
+    there = logged_columns(ctx)
     columns = [name for name in dict.fromkeys((*edges.names, *(name for name in beside if name))) if name in there]
     try:
         scan = ctx.ports.windows.scan(dataset.name, window, columns)
