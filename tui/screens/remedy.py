@@ -144,11 +144,10 @@ class RemedyScreen(Live):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         incident = self._view.incident if self._view else None
-        if action in ("approve", "reject"):
-            waits = incident is not None and incident.state is State.WAITING_FOR_APPROVAL and incident.plan is not None
-            return (
-                True if (waits and not self._is_approved() if action == "approve" else waits or self._begun()) else None
-            )
+        if action == "approve":
+            return True if self._waits() and not self._is_approved() else None
+        if action == "reject":
+            return True if self._waits() or self._begun() else None
         if action == "abort":
             return True if incident is not None and incident.state not in _OVER else None
         if action == "rollback":
@@ -157,6 +156,11 @@ class RemedyScreen(Live):
         if action == "resume":
             return self._view is not None and self._view.resumable(self.now)
         return True
+
+    def _waits(self) -> bool:
+        """A plan stands at a gate."""
+        incident = self._view.incident if self._view else None
+        return incident is not None and incident.state is State.WAITING_FOR_APPROVAL and incident.plan is not None
 
     def _begun(self) -> bool:
         """An approved plan is carried out, and no challenger is asked yet: a no still ends it."""
@@ -251,8 +255,7 @@ class RemedyScreen(Live):
 
     def command(self) -> str:
         incident = self._view.incident if self._view else None
-        waits = incident is not None and incident.state is State.WAITING_FOR_APPROVAL and not self._is_approved()
-        if waits and incident is not None and incident.plan is not None:
+        if self._waits() and not self._is_approved() and incident is not None and incident.plan is not None:
             return f"triage approve {self.incident} --plan {short_digest(incident.plan.digest)}"
         return f"triage show {self.incident}"
 
