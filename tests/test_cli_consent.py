@@ -93,3 +93,15 @@ def test_at_a_terminal_yes_writes_the_rules_that_were_shown(monkeypatch: pytest.
     _agreed(consent(), "apply", "shop-1", DIGEST)
     monkeypatch.setattr(sys, "stdin", Terminal())
     _agreed(consent(yes=True), "apply", "shop-1", DIGEST)
+
+
+def test_what_does_not_wait_for_a_yes_is_not_put_to_anybody(
+    waiting: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, digits = waiting
+    assert main(["approve", name, "--plan", digits]) == 0
+    capsys.readouterr()
+    assert main(["approve", name, "--yes"]) == 1
+    said = capsys.readouterr().err
+    assert "is approved by" in said
+    assert "This approves" not in said

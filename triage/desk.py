@@ -247,10 +247,10 @@ class Desk:
         one, for the requester where the catalogue asks for somebody else, while no gate waits, and while an approval
         of it stands.
         """
-        from triage.approval import names_plan, objection, same_person, short_digest
-        from triage.incident import Approval, State
+        from triage.approval import names_plan, same_person, short_digest
+        from triage.incident import Approval
 
-        found, current = self._plan(incident)
+        found, current = self.awaiting(incident)
         if not names_plan(plan, current.digest):
             raise Refused(
                 f"{incident}: the plan is {short_digest(current.digest)} now, not {plan}",
@@ -262,21 +262,30 @@ class Desk:
                 f"{by} asked for {incident}, and the catalogue wants another person to approve it (four_eyes)",
                 hint="let a colleague type the command",
             )
+        now = self._clock.now()
+        approval = Approval(current.digest, by, now, now + min(ttl or policy.ttl, policy.ttl), account)
+        self.journal.append(incident, [Entry("approved", {"approval": approval})])
+        return self.journal.read(incident)
+
+    def awaiting(self, incident: str) -> "tuple[Incident, Plan]":
+        """``incident`` and its plan, which waits for somebody's yes. Raises Refused where it does not."""
+        from triage.approval import objection, short_digest
+        from triage.incident import State
+
+        found, current = self._plan(incident)
         if found.state is not State.WAITING_FOR_APPROVAL:
             raise Refused(
                 f"{incident} does not wait for an approval: {found.state_reason or found.state}",
                 hint=f"'triage show {incident}' says where it stands",
             )
-        now = self._clock.now()
-        if found.approval is not None and not objection(found, now, four_eyes=policy.four_eyes):
+        four_eyes = self._catalog(found).model(found.model).approval.four_eyes
+        if found.approval is not None and not objection(found, self._clock.now(), four_eyes=four_eyes):
             raise Refused(
                 f"{incident}: plan {short_digest(current.digest)} is approved by {found.approval.by} already, until"
                 f" {found.approval.until:%Y-%m-%d %H:%M} UTC",
                 hint=f"'triage resume {incident}' goes on with it",
             )
-        approval = Approval(current.digest, by, now, now + min(ttl or policy.ttl, policy.ttl), account)
-        self.journal.append(incident, [Entry("approved", {"approval": approval})])
-        return self.journal.read(incident)
+        return found, current
 
     def approval_policy(self, incident: str) -> "ApprovalPolicy":
         """Who may approve for the model of ``incident``, and how long that holds."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from triage.cli.common import json_flag
 from triage.cli.incidents import chosen, open_desk
 from triage.cli.output import say
-from triage.errors import Refused, UsageError
+from triage.errors import UsageError
 from triage.plain import visible
 
 if TYPE_CHECKING:
@@ -73,13 +73,11 @@ def account() -> str:
 
 def _approve(arguments: argparse.Namespace) -> int:
     desk = open_desk()
-    incident = desk.incident(chosen(desk, arguments))
-    if incident.plan is None:
-        raise Refused(f"{incident.id} has no plan yet", hint=f"'triage resume {incident.id}' goes on with it")
+    incident, waits = desk.awaiting(chosen(desk, arguments))
     plan = arguments.plan
     if plan is None:
         _show(incident)
-        plan = _asked(incident.id, incident.plan.digest, yes=arguments.yes)
+        plan = _asked(incident.id, waits.digest, yes=arguments.yes)
     approved = desk.approve(incident.id, plan, arguments.by or user(), account=account(), ttl=arguments.ttl)
     assert approved.approval is not None
     if arguments.json:
