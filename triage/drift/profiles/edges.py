@@ -69,8 +69,9 @@ class FeatureSpec:
     @cached_property
     def bin_of_key(self) -> np.ndarray:
         """For each key its bin, intp of shape (65536,)."""
-        starts = np.bincount(np.clip(np.array(self.cuts, np.intp), 0, CELLS), minlength=CELLS + 1)
-        bin_of_rank = np.cumsum(starts[:CELLS])
+        cuts = np.clip(np.array(self.cuts, np.intp), 0, CELLS)
+        widths = np.diff(cuts, prepend=0, append=CELLS)
+        bin_of_rank = np.repeat(np.arange(len(widths)), widths)
         # Keys order like sign and magnitude: the lower half of the ranks are the negative keys, from the last one down.
         return np.concatenate((bin_of_rank[ZERO_RANK:], bin_of_rank[ZERO_RANK - 1 :: -1]))
 
@@ -142,14 +143,17 @@ def plan_numbers(name: str, sample: np.ndarray, kind: Kind = Kind.NUMERIC) -> Fe
     with np.errstate(over="ignore"):
         centred = np.clip(values - shift, -1e300, 1e300)
     ranks = cell_ranks(centred, scale)
-    counts = np.bincount(ranks, minlength=CELLS)
-    starts = _starts(counts, len(ranks))
+    by_rank = np.bincount(ranks, minlength=CELLS)
+    cells = np.flatnonzero(by_rank)
+    counts = by_rank[cells]
+    starts = _starts(cells, counts, len(ranks))
     span = float(values.max()) - float(values.min())
     margin = BEYOND * span if math.isfinite(span) else 0.0
     low, high = cell_ranks(np.array([centred.min() - margin, centred.max() + margin]), scale)
     cuts = np.concatenate(([low], starts, [high + 1]))
     cuts = np.unique(np.where(cuts == ZERO_RANK, ZERO_RANK - 1, cuts))  # -0.0 belongs with 0.0
-    return FeatureSpec(name, kind, shift, scale, tuple(cuts.tolist()), _atoms(values, ranks, cuts, counts))
+    heavy = cells[counts > _ATOM_SHARE * len(values)]
+    return FeatureSpec(name, kind, shift, scale, tuple(cuts.tolist()), _atoms(values, ranks, cuts, heavy))
 
 
 def centre_and_scale(values: np.ndarray) -> tuple[float, float]:
@@ -180,22 +184,25 @@ def _scale(centred: np.ndarray) -> float:
     return 1.0 if bulk == 0 else math.ldexp(1.0, max(-1000, min(1000, 4 - math.frexp(bulk)[1])))
 
 
-def _starts(counts: np.ndarray, total: int) -> np.ndarray:
+def _starts(cells: np.ndarray, counts: np.ndarray, total: int) -> np.ndarray:
     """Ranks at which a bin starts: where another 1/`FINE_BINS` of the mass begins, and on both sides of a heavy
-    cell."""
-    occupied = np.flatnonzero(counts)
-    inside = counts[occupied]
-    before = np.cumsum(inside) - inside
+    cell. ``cells`` are the ranks that hold values, ascending, ``counts`` how many each."""
+    before = np.cumsum(counts) - counts
     fresh = np.diff(before * FINE_BINS // total, prepend=-1) > 0
-    heavy = occupied[inside * FINE_BINS > total]
-    return np.concatenate((occupied[fresh], heavy, heavy + 1))
+    heavy = cells[counts * FINE_BINS > total]
+    return np.concatenate((cells[fresh], heavy, heavy + 1))
 
 
-def _atoms(values: np.ndarray, ranks: np.ndarray, cuts: np.ndarray, counts: np.ndarray) -> dict[int, float]:
-    """Bins that one value fills: at least 1% of the sample, and nine in ten of the values in its cell."""
-    atoms = {}
-    for rank in np.flatnonzero(counts > _ATOM_SHARE * len(values)):
-        inside = values[ranks == np.uint16(rank)]
+def _atoms(values: np.ndarray, ranks: np.ndarray, cuts: np.ndarray, heavy: np.ndarray) -> dict[int, float]:
+    """Bins that one value fills: a ``heavy`` cell (1% of the sample), nine in ten of whose values are the same."""
+    atoms: dict[int, float] = {}
+    if not len(heavy):
+        return atoms
+    order = np.argsort(ranks, kind="stable")
+    ordered, ranks_of_heavy = ranks[order], heavy.astype(np.uint16)
+    starts, ends = (np.searchsorted(ordered, ranks_of_heavy, side) for side in ("left", "right"))
+    for rank, start, end in zip(heavy, starts, ends, strict=True):
+        inside = values[order[start:end]]
         value = inside[0]
         if not _is_most(inside, value):
             value = np.median(inside)

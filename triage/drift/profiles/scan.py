@@ -31,11 +31,8 @@ def plan_edges(sample: Batch, kinds: Mapping[str, Kind] | None = None, leave_out
 
 def profile_batch(batch: Batch, edges: Edges) -> WindowProfile:
     """The profile of one batch. A column that is missing or unreadable is counted as unread, never skipped."""
-    present = set(batch.schema.names)
-    features = tuple(
-        _profile_column(spec, batch.column(spec.name) if spec.name in present else None, batch.num_rows)
-        for spec in edges.features
-    )
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    features = tuple(_profile_column(spec, columns.get(spec.name), batch.num_rows) for spec in edges.features)
     return WindowProfile(edges, batch.num_rows, features)
 
 
