@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.drift.shift.search import Found, axis_of, cells_of, search
+from triage.drift.shift.cells import axis_of, cells_of
+from triage.drift.shift.search import Found, search
 
 near = st.integers(0, 40).map(lambda ticks: 1.0 + ticks * 2.0**-40)
 finite = st.floats(allow_nan=False, width=64, min_value=-1e12, max_value=1e12)

@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from triage.drift.profiles.columns import Unreadable, kind_of, numbers, values
 from triage.drift.profiles.edges import Kind
+from triage.drift.shift.cells import axis_of, cells_of
 from triage.drift.shift.ks import ks_p_value
 from triage.drift.shift.psi import psi_test
-from triage.drift.shift.search import axis_of, cells_of, search
+from triage.drift.shift.search import search
 from triage.drift.shift.two_sample import TwoSampleTest
 
 _SAMPLE_ROWS = 1 << 16
