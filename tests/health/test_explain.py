@@ -92,3 +92,15 @@ def test_nothing_measured_is_unmeasured(world):
     gone = signal("queue", np.zeros(0), np.zeros(0))
     assert explain(kpi, [gone], WINDOW, kpi_verdict=verdict).verdict is Verdict.UNMEASURED
     assert explain(kpi, [], WINDOW, kpi_verdict=verdict).verdict is Verdict.UNMEASURED
+
+
+@pytest.mark.parametrize(("lasted", "expected"), [(600, Verdict.REFUTES), (100_000, Verdict.INCONCLUSIVE)])
+def test_what_was_over_before_the_kpi_lost_anything_explains_nothing(world, times, lasted, expected):
+    kpi, _, verdict = world(kpi_drop=0.06)
+    rose = END - 7_000
+    level = 1e-3 * np.random.default_rng(2).random(times.size)
+    failing = signal("errors", times, level + 0.02 * ((times >= rose) & (times < rose + lasted)))
+    assert (failing.verdict.until is not None) is (expected is Verdict.REFUTES)
+    found = explain(kpi, [failing], WINDOW, kpi_verdict=verdict)
+    assert found.verdict is expected
+    assert ("0% of what the KPI lost was lost meanwhile" in found.statement) is (expected is Verdict.REFUTES)

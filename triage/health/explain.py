@@ -12,6 +12,7 @@ from triage.health.compare import Change, SignalVerdict, judge
 from triage.health.onset import Onset
 from triage.health.seasonal import baseline_for
 from triage.health.series import bounds, step_seconds
+from triage.health.while_it_lasted import share_lost
 from triage.incident import Verdict, Window
 from triage.ports import Series
 
@@ -77,7 +78,8 @@ def explain(
 
     - ``unmeasured``: no signal could be measured.
     - ``refutes``: every signal was measured, and each is steady, or changed only after the KPI, or (by what healthy
-      history shows with an out-of-sample R² of at least 0.1) explains less than a fifth of the drop.
+      history shows with an out-of-sample R² of at least 0.1) explains less than a fifth of the drop, or was over
+      before the KPI had lost a fifth of what it lost.
     - ``supports``: one changed for the worse before or with the KPI, and explains at least a fifth; or it left the
       range that history knows within a quarter of an hour of the KPI.
     - ``inconclusive``: all else, above all when a signal that should be there is unmeasured.
@@ -101,7 +103,7 @@ def explain(
     found = _attribution(kpi, early, window, rng) if early else "every change came after the KPI's"
     suspects = _suspects(worse, orders, early, found)
     share = found if isinstance(found, Attribution) and found.r_squared >= LEAST_R_SQUARED else None
-    verdict, statement = _weigh(suspects, early, share, found, kpi_verdict)
+    verdict, statement = _weigh(suspects, early, share, found, kpi_verdict, _lost_meanwhile(kpi, early, window))
     if verdict is Verdict.REFUTES and gone:
         verdict = Verdict.INCONCLUSIVE
         statement += f"; but {', '.join(gone)} could not be measured"
@@ -165,6 +167,16 @@ def _attribution(kpi: Series, signals: Sequence[Signal], window: Window, rng: np
     return attribute(target.history, x[: target.split], target.current[-since:], x[target.split :][-since:], rng)
 
 
+def _lost_meanwhile(kpi: Series, signals: Sequence[Signal], window: Window) -> float | None:
+    """`share_lost` while ``signals`` were worse; None where one of them is worse still, or has no onset."""
+    episodes = [
+        (signal.verdict.onset.low, signal.verdict.until)
+        for signal in signals
+        if signal.verdict.onset is not None and signal.verdict.until is not None
+    ]
+    return share_lost(kpi, window, episodes, CLOSE) if episodes and len(episodes) == len(signals) else None
+
+
 def _suspects(
     worse: Sequence[Signal], orders: Sequence[Order], early: Sequence[Signal], found: Attribution | str
 ) -> tuple[Suspicion, ...]:
@@ -192,6 +204,7 @@ def _weigh(
     share: Attribution | None,
     found: Attribution | str,
     kpi: SignalVerdict,
+    lost_meanwhile: float | None,
 ) -> tuple[Verdict, str]:
     if not early:
         first = suspects[0]
@@ -212,6 +225,9 @@ def _weigh(
     why = found if isinstance(found, str) else f"history does not tie it to the KPI (R² {found.r_squared:.2f})"
     if close is not None:
         return Verdict.SUPPORTS, f"{close.statement}, together with the KPI; how much it explains is not known: {why}"
+    if lost_meanwhile is not None and lost_meanwhile < MATERIAL_SHARE:
+        lost = f"{lost_meanwhile:.0%} of what the KPI lost was lost meanwhile"
+        return Verdict.REFUTES, f"{lead.statement}; {lost}: too little to explain it"
     return Verdict.INCONCLUSIVE, f"{lead.statement}; whether that explains the KPI is not known: {why}"
 
 

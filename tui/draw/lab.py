@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from triage.lab.inject import Fault
     from triage.lab.stack import LabStatus
 
-_STATES = {"running": ("✓", "good"), "starting": ("▶", "accent"), "ready": ("✓", "good")}
+_STATES = {
+    "running": ("✓", "good"),
+    "starting": ("▶", "accent"),
+    "ready": ("✓", "good"),
+    "waiting": ("·", "quiet"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ def servers(lab: Lab, starting: Sequence[str]) -> list[Item]:
             _told(
                 "u starts real servers on this machine (Prometheus, Alertmanager, Envoy, two model servers, visitors)"
             ),
-            _told("with two weeks of history; about a minute, 1 GB."),
+            _told("with two weeks of history; half a minute, 1.5 GB."),
         ]
     items += [_server(one.name, one.state, one.memory_mib, one.url) for one in status.processes]
     if status.running:
@@ -52,8 +57,8 @@ def _server(name: str, state: str, memory: float, url: str) -> Item:
     glyph, tone = _STATES.get(state, ("✗", "bad"))
 
     def draw(width: int) -> list[Line]:
-        first = (Span(f"{glyph} ", tone), *fill((say(name, "strong"),), 16), Span(" "), say(state, tone))
-        lines = [spread(first, (Span(f"{memory:.0f} MiB", "quiet"),), width)]
+        first = (Span(f"{glyph} ", tone), *fill((say(name, "strong"),), 13), Span(" "), say(state, tone))
+        lines = [spread(first, (Span(f"{memory:.0f} MiB", "quiet"),) if memory else (), width)]
         return lines if width < 60 or not url else [*lines, cut((Span("  "), say(url, "quiet")), width)]
 
     return Item(draw, name, url or name)
