@@ -5,7 +5,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.scorecard import SHARE, STRENGTH
-from triage.drift.quality.skew import Skew, SourceParity
+from triage.drift.quality.skew import FeatureParity, Skew, SourceParity
 from triage.drift.resample import block_sums, difference
 from triage.errors import Refused, TriageError, Unmeasurable
 from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
@@ -100,6 +100,12 @@ def _injected(ctx: Context, names: tuple[str, ...]) -> tuple[float, float, float
     return whole.share, whole.low, whole.high
 
 
+def _said(one: FeatureParity) -> str:
+    instead = f", most others served as {one.filler!r}" if one.filler is not None else ""
+    instead += f", {one.relation}" if one.relation else ""
+    return f"{one.feature} ({one.equal:.0%} equal{instead})"
+
+
 def _evidence(
     ctx: Context,
     parity: SourceParity,
@@ -108,10 +114,7 @@ def _evidence(
     sources: tuple[Source, ...],
 ) -> Evidence:
     features_ = [one for one in found.features if one.feature in parity.skewed]
-    said = ", ".join(
-        f"{one.feature} ({one.equal:.0%} equal" + (f", {one.relation}" if one.relation else "") + ")"
-        for one in features_[:6]
-    )
+    said = ", ".join(_said(one) for one in features_[:6])
     measures: tuple[Measure, ...] = (Measure("rows_equal", parity.equal, "share of rows"),)
     if share is None:
         verdict, measures = Verdict.SUPPORTS, (*measures, Measure(STRENGTH, UNPROVEN_STRENGTH))

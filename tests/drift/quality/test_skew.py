@@ -70,6 +70,16 @@ def test_a_column_copied_from_another_is_named():
     assert found.only_reference_null == pytest.approx(0.7, abs=0.05)
 
 
+def test_defaults_are_named_as_what_they_are_and_not_as_multiples_of_one_another():
+    away = np.arange(len(REFERENCE)) >= 300
+    defaults = {"temp": 12.0, "humid": 60.0, "sky": "unknown"}
+    served = REFERENCE.assign(**{name: REFERENCE[name].mask(away, value) for name, value in defaults.items()})
+    found = _run(served)
+    assert {name: _of(found, name).filler for name in defaults} == {"temp": "12.0", "humid": "60.0", "sky": "unknown"}
+    assert all(_of(found, name).relation is None for name in defaults)
+    assert _of(_run(REFERENCE.assign(temp=REFERENCE["temp"] * 1.8)), "temp").filler is None
+
+
 def test_values_of_another_hour_are_one_skew_of_their_source_with_its_lag():
     shifted = REFERENCE.assign(hour=REFERENCE["hour"] + pd.Timedelta(hours=5))
     shifted["sky"] = (

@@ -21,6 +21,7 @@ MIN_MATCHED = 30
 MAX_ROWS, MAX_LAG_ROWS, MAX_LAG_STEPS = 100_000, 4000, 26
 EQUAL_SHARE = 0.98
 LAG_GAIN = 0.2
+FILLED_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class FeatureParity:
     """``equal`` is the share of matched rows that agree (within tolerance, or both null).
 
     ``only_served_null`` and ``only_reference_null`` are shares where one side alone is null; ``gap`` is the median
-    absolute difference of numbers that differ; ``relation`` what the served value is instead, if that was found.
+    absolute difference of numbers that differ; ``relation`` what the served value is instead, if that was found, and
+    ``filler`` the one value that nearly all rows hold that differ, a default most likely.
     """
 
     feature: str
@@ -39,6 +41,7 @@ class FeatureParity:
     only_reference_null: float
     gap: float | None
     relation: Relation | None
+    filler: str | None
     onset: datetime | None
     until: datetime | None
     onset_in_window: bool
@@ -192,11 +195,12 @@ def _parity(
     null, other = ours[name].isna().to_numpy(), theirs[name].isna().to_numpy()
     share = float(equal.mean())
     gap = relation = None
+    filler = _filler(ours[name][~equal & ~null]) if share < EQUAL_SHARE else None
     if is_number(ours[name]) and is_number(theirs[name]):
         apart = ~equal & ~null & ~other
         x, y = as_floats(theirs[name]), as_floats(ours[name])
         gap = float(np.median(np.abs(y - x)[apart])) if apart.any() else None
-        if share < EQUAL_SHARE:
+        if share < EQUAL_SHARE and filler is None:
             relation = find_affine(x[apart], y[apart], rng)
             if relation is None:
                 near = sorted(map(str, ours), key=lambda other: sources.get(other, "") != sources.get(name, ""))
@@ -211,10 +215,19 @@ def _parity(
         only_reference_null=float((other & ~null).mean()),
         gap=gap,
         relation=relation,
+        filler=filler,
         onset=episode.onset if episode else None,
         until=episode.until if episode else None,
         onset_in_window=episode is not None and not episode.from_first_row,
     )
+
+
+def _filler(wrong: pd.Series) -> str | None:
+    """The value that at least nine in ten of ``wrong`` hold, where there are enough of them to tell."""
+    if len(wrong) < MIN_MATCHED:
+        return None
+    held = wrong.astype(str).value_counts()
+    return str(held.index[0]) if held.iloc[0] >= FILLED_SHARE * len(wrong) else None
 
 
 def _lag(
