@@ -16,6 +16,7 @@ from textual.screen import Screen
 
 from triage.errors import ConfigError, StepFailed, TriageError
 from tui import theme
+from tui.closing import forget_lines
 from tui.draw.lines import say
 from tui.execution import Executor
 from tui.memory import Memory
@@ -23,6 +24,7 @@ from tui.reading import Reader
 from tui.screens.opening import Opening
 
 if TYPE_CHECKING:
+    from textual.await_complete import AwaitComplete
     from textual.command import Provider
     from textual.dom import DOMNode
 
@@ -127,6 +129,12 @@ class TriageApp(App[None]):
                 severity="warning",
                 markup=False,
             )
+
+    def pop_screen(self) -> "AwaitComplete":
+        """Close the uppermost screen, and keep nothing of it once it is gone."""
+        popped = super().pop_screen()
+        self.call_later(forget_lines)
+        return popped
 
     def open_incident(self, incident: str) -> None:
         from tui.screens.incident import IncidentScreen
