@@ -344,3 +344,17 @@ async def test_a_feature_shows_its_history_its_segments_and_what_else_was_found_
         assert "window by window ▁·▁▁█ now" in words
         assert "user_location=Leipzig, incident" in words
         assert "✗ fail" in words
+
+
+async def test_the_queue_keeps_nothing_of_incidents_that_it_lists_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.queue.MOST", 4)
+    async with app(standard(tmp_path)).run_test(size=(80, 40)) as pilot:
+        await settle(pilot)
+        queue = pilot.app.screen
+        assert isinstance(queue, QueueScreen)
+        assert set(queue._seen) == {"recommender-1", "search-1", "fraud-1", "ads-1"}
+        write(tmp_path, "newest", sample.events()[:1])
+        await press(pilot, "r")
+        assert set(queue._seen) == {"newest-1", "search-1", "fraud-1", "ads-1"}

@@ -96,6 +96,7 @@ class QueueScreen(Live):
 
     def show(self, found: tuple[Summary, ...]) -> None:
         self._summaries = found
+        self._seen = {item.id: self._seen[item.id] for item in found if item.id in self._seen}
         self._draw()
         self._look_closer()
         self._glance()
