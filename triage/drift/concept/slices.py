@@ -58,15 +58,25 @@ class _Window:
     codes: list[np.ndarray]
     loss: np.ndarray
 
-    def moments(self, code: np.ndarray, size: int) -> np.ndarray:
-        """Count, sum and sum of squares of the loss per code, shape (3, size)."""
-        return np.stack(
-            [
-                np.bincount(code, minlength=size),
-                np.bincount(code, self.loss, minlength=size),
-                np.bincount(code, self.loss**2, minlength=size),
-            ]
-        )
+    def moments(self, feature: int, size: int) -> np.ndarray:
+        """Count, sum and sum of squares of the loss per code of ``feature``, shape (3, size)."""
+        return _moments(self.codes[feature], self.loss, size)
+
+    def parted(self, feature: int, code: int) -> tuple["_Window", np.ndarray]:
+        """The rows with ``code``, and the moments of all others, shape (3, 1)."""
+        inside = self.codes[feature] == code
+        rows = np.flatnonzero(inside)
+        return _Window([codes[rows] for codes in self.codes], self.loss[rows]), _moments(inside, self.loss, 2)[:, :1]
+
+
+def _moments(codes: np.ndarray, loss: np.ndarray, size: int) -> np.ndarray:
+    return np.stack(
+        [
+            np.bincount(codes, minlength=size),
+            np.bincount(codes, loss, minlength=size),
+            np.bincount(codes, loss**2, minlength=size),
+        ]
+    )
 
 
 def worst_slices(
@@ -100,24 +110,27 @@ def worst_slices(
     found: list[tuple[float, tuple[tuple[int, int], ...], np.ndarray]] = []
     tried = 0
     for i, coding in enumerate(codings):
-        rows, count = _judge(old, new, old.codes[i], new.codes[i], coding.size, design_effect, either_way)
+        rows, count = _judge(old.moments(i, coding.size), new.moments(i, coding.size), design_effect, either_way)
         tried += count
         found.extend((z, ((i, code),), figures) for code, z, figures in rows)
     found.sort(key=lambda item: -item[0])
     for _, ((i, code),), _ in list(found[:BEAM]):
-        inside, inside_now = old.codes[i] == code, new.codes[i] == code
+        (inside, outside), (inside_now, outside_now) = old.parted(i, code), new.parted(i, code)
         for j, coding in enumerate(codings):
             if j == i:
                 continue
-            # Rows outside the parent get a code of their own, so that "the rest" is still everyone else.
-            pair = np.where(inside, old.codes[j], coding.size)
-            pair_now = np.where(inside_now, new.codes[j], coding.size)
-            rows, count = _judge(old, new, pair, pair_now, coding.size + 1, design_effect, either_way)
+            # Rows outside the parent count as a code of their own, so that "the rest" is still everyone else.
+            rows, count = _judge(
+                np.hstack([inside.moments(j, coding.size), outside]),
+                np.hstack([inside_now.moments(j, coding.size), outside_now]),
+                design_effect,
+                either_way,
+            )
             tried += count
             found.extend(
                 (z, ((i, code), (j, other)), figures)
                 for other, z, figures in rows
-                if other < coding.size and figures[0] + figures[1] < inside.sum() + inside_now.sum()
+                if other < coding.size and figures[0] + figures[1] < len(inside.loss) + len(inside_now.loss)
             )
     found.sort(key=lambda item: (-item[0], len(item[1])))
     return SliceSearch(
@@ -133,16 +146,9 @@ def _labelled(frame: pd.DataFrame, loss: np.ndarray) -> pd.DataFrame:
 
 
 def _judge(
-    old: _Window,
-    new: _Window,
-    codes: np.ndarray,
-    codes_now: np.ndarray,
-    size: int,
-    design_effect: float,
-    either_way: bool,
+    a: np.ndarray, b: np.ndarray, design_effect: float, either_way: bool
 ) -> tuple[list[tuple[int, float, np.ndarray]], int]:
-    """For each code with enough rows: its z and its figures; and how many there were."""
-    a, b = old.moments(codes, size), new.moments(codes_now, size)
+    """For each code with enough rows, of its moments before and now: its z and its figures; and how many there were."""
     rest_a, rest_b = a.sum(axis=1, keepdims=True) - a, b.sum(axis=1, keepdims=True) - b
     enough = np.flatnonzero((np.minimum(a[0], b[0]) >= MIN_ROWS) & (np.minimum(rest_a[0], rest_b[0]) >= MIN_ROWS))
     means, errors = [], []
