@@ -7,6 +7,7 @@ the *other* blocks, just as the current window is judged against the baseline.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,15 +103,14 @@ def read(baseline: pd.Series, current: pd.Series, blocks: Blocks) -> list[Readin
     return readings
 
 
-def _joint(baseline: pd.Series, current: pd.Series, number: bool) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Positions of both windows' values in one list of distinct values (as text)."""
+def _joint(baseline: pd.Series, current: pd.Series, number: bool) -> tuple[np.ndarray, list[Any], np.ndarray]:
+    """Positions of both windows' values in one list of distinct values: numbers, or text."""
     if number:
         both = np.concatenate([as_floats(baseline), as_floats(current)])
         distinct, places = np.unique(both, return_inverse=True)
         missing = np.isnan(both)
-        distinct = distinct[~np.isnan(distinct)]
-        positions, labels = np.where(missing, -1, places), [f"{value:.6g}" for value in distinct]
-        return positions[: len(baseline)], labels, positions[len(baseline) :]
+        positions = np.where(missing, -1, places)
+        return positions[: len(baseline)], distinct[~np.isnan(distinct)].tolist(), positions[len(baseline) :]
     before, old = as_labels(baseline)
     now, new = as_labels(current)
     place = {text: i for i, text in enumerate(old)}
@@ -174,7 +174,7 @@ def _beyond(name: str, before: np.ndarray, now: np.ndarray, blocks: Blocks) -> R
 
 
 def _mode(
-    name: str, positions: np.ndarray, now: np.ndarray, counts: np.ndarray, labels: list[str], blocks: Blocks
+    name: str, positions: np.ndarray, now: np.ndarray, counts: np.ndarray, labels: list[Any], blocks: Blocks
 ) -> Reading:
     """The value whose share grew most. ``current`` is its growth; each block's is the growth of its own such value."""
     usual = counts / max(len(positions), 1)
@@ -187,5 +187,6 @@ def _mode(
         # The share in the other blocks, so that a block's own values don't make it look usual.
         elsewhere = (counts[label] - count) / np.maximum(len(positions) - total[block], 1)
         np.maximum.at(healthy, block, count / total[block] - elsewhere)
-    growth = float(shares[grown] - usual[grown])
-    return Reading(name, Channel.MODE, growth, float(usual[grown]), healthy, now == grown, labels[grown])
+    growth, value = float(shares[grown] - usual[grown]), labels[grown]
+    said = value if isinstance(value, str) else f"{value:.6g}"
+    return Reading(name, Channel.MODE, growth, float(usual[grown]), healthy, now == grown, said)
