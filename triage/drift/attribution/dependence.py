@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy
 
 from triage.drift.codes import as_floats, as_labels, evenly, is_number
 from triage.incident import Unmeasured
@@ -19,6 +18,8 @@ Z_LIMIT, MIN_TIE, MAX_KEPT_OF_TIE, MAX_KEPT = 6.0, 0.2, 0.8, 0.8
 MAX_KEPT_ONE_TIE = 0.1
 MIN_ROWS, MAX_ROWS, MAX_FEATURES = 100, 10_000, 400
 MIN_PARTS, MAX_PARTS, HEALTHY_MARGIN = 6, 12, 1.5
+MAX_ORDERING = 60
+"""Numbers that may lend categories their order."""
 SPEARMAN_VARIANCE = 1.06
 MOST_TIES = 5
 
@@ -83,7 +84,7 @@ def broken_dependence(
         reason = f"{len(usable)} features; the ties of the first {MAX_FEATURES} were compared"
         unmeasured.append(Unmeasured("dependence between features", reason, "put the important features first"))
         usable = usable[:MAX_FEATURES]
-    before, now = _numbers(evenly(baseline, MAX_ROWS)[usable], evenly(current, MAX_ROWS)[usable])
+    before, now = map(_places, _numbers(evenly(baseline, MAX_ROWS)[usable], evenly(current, MAX_ROWS)[usable]))
     old, old_n = _spearman(before)
     new, new_n = _spearman(now)
     z = _fisher(old, new, old_n, new_n, design_effect)
@@ -121,12 +122,12 @@ def broken_dependence(
     return Dependence(tuple(found), typical, len(usable), tuple(unmeasured))
 
 
-def _in_population(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _in_population(placed: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rank correlations of rows resampled by ``weights`` (n,), and pair counts no larger than Kish's effective rows."""
     chance = weights / weights.sum()
-    places = (np.arange(len(values)) + 0.5) / len(values)  # systematic resampling: every row by its share, no dice
-    drawn = np.minimum(np.searchsorted(np.cumsum(chance), places), len(values) - 1)
-    correlation, pairs = _spearman(values[drawn])
+    steps = (np.arange(len(placed)) + 0.5) / len(placed)  # systematic resampling: every row by its share, no dice
+    drawn = np.minimum(np.searchsorted(np.cumsum(chance), steps), len(placed) - 1)
+    correlation, pairs = _spearman(placed[drawn])
     return correlation, np.minimum(pairs, 1 / float(np.square(chance).sum()))
 
 
@@ -150,7 +151,8 @@ def _numbers(before: pd.DataFrame, now: pd.DataFrame) -> tuple[np.ndarray, np.nd
         else:
             textual.append(i)
     numeric = [i for i in range(len(before.columns)) if i not in set(textual)]
-    ranks = np.column_stack([_ranks(values[:, i]) for i in numeric]) if numeric else np.empty((len(before), 0))
+    asked = numeric[:MAX_ORDERING] if textual else []
+    ranks = [_ranks(_column_places(values[:, i])) for i in asked]
     for i in textual:
         positions, labels = as_labels(before.iloc[:, i])
         positions_now, labels_now = as_labels(now.iloc[:, i])
@@ -166,12 +168,12 @@ def _ordered(values: pd.Series) -> bool:
     return is_number(values) or pd.api.types.is_datetime64_any_dtype(values.dtype)
 
 
-def _category_order(positions: np.ndarray, size: int, ranks: np.ndarray) -> np.ndarray:
+def _category_order(positions: np.ndarray, size: int, ranks: Sequence[np.ndarray]) -> np.ndarray:
     """A number per category: its mean rank of the number that differs most between categories, else its frequency."""
     present = positions >= 0
     counts = np.bincount(positions[present], minlength=size)
     best, order = 0.0, counts.astype(float)
-    for column in ranks.T[:60]:
+    for column in ranks:
         means = np.bincount(positions[present], weights=column[present], minlength=size) / np.maximum(counts, 1)
         spread = float((counts * means**2).sum() / max(counts.sum(), 1)) - size / max(counts.sum(), 1)
         if spread > best:
@@ -179,21 +181,35 @@ def _category_order(positions: np.ndarray, size: int, ranks: np.ndarray) -> np.n
     return order
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks with mean 0 and variance 1 among the values that are there, 0 for NaN."""
-    result = np.zeros(len(values))
-    present = ~np.isnan(values)
+def _places(values: np.ndarray) -> np.ndarray:
+    """For each value (n, k) its place among the distinct values of its column, −1 for NaN: sorted once, and any choice
+    of the rows is then ranked by counting."""
+    return np.column_stack([_column_places(column) for column in values.T])
+
+
+def _column_places(values: np.ndarray) -> np.ndarray:
+    places = np.unique(values, return_inverse=True)[1]
+    return np.where(np.isnan(values), -1, places)
+
+
+def _ranks(places: np.ndarray) -> np.ndarray:
+    """Ranks of shape (n,), equal values at their mean, with mean 0 and variance 1 among the values that are there; 0
+    for those that are not."""
+    result = np.zeros(len(places))
+    present = places >= 0
     if present.sum() > 1:
-        ranked = scipy.stats.rankdata(values[present])
+        counts = np.bincount(places[present])
+        ranked = (np.cumsum(counts) - (counts - 1) / 2)[places[present]]
         spread = ranked.std()
         result[present] = (ranked - ranked.mean()) / spread if spread > 0 else 0.0
     return result
 
 
-def _spearman(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rank correlations and pair counts, both of shape (k, k). A pair without variance has correlation NaN."""
-    present = (~np.isnan(values)).astype(float)
-    ranks = np.column_stack([_ranks(column) for column in values.T])
+def _spearman(placed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rank correlations and pair counts of `_places` (n, k), both of shape (k, k). A pair without variance has
+    correlation NaN."""
+    present = (placed >= 0).astype(float)
+    ranks = np.column_stack([_ranks(column) for column in placed.T])
     pairs = present.T @ present
     squares = (ranks**2).T @ present
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -211,19 +227,19 @@ def _fisher(old: np.ndarray, new: np.ndarray, old_n: np.ndarray, new_n: np.ndarr
     return np.nan_to_num(z)
 
 
-def _healthy_extreme(values: np.ndarray, parts: int, design_effect: float) -> np.ndarray:
+def _healthy_extreme(placed: np.ndarray, parts: int, design_effect: float) -> np.ndarray:
     """For each tie the largest |z|, over consecutive parts of the baseline, of the part against the rest; shape (k, k).
 
     A tie is taken to vary at least as much as is common among its two features' ties: few parts tell little of one tie.
     """
-    size = values.shape[1]
+    size = placed.shape[1]
     extremes = np.zeros((size, size))
-    pieces = np.array_split(np.arange(len(values)), parts)
+    pieces = np.array_split(np.arange(len(placed)), parts)
     if len(pieces[0]) < MIN_ROWS:
         return extremes
     for piece in pieces:
-        rest = np.setdiff1d(np.arange(len(values)), piece)
-        one, other = _spearman(values[piece]), _spearman(values[rest])
+        rest = np.setdiff1d(np.arange(len(placed)), piece)
+        one, other = _spearman(placed[piece]), _spearman(placed[rest])
         extremes = np.maximum(extremes, np.abs(_fisher(other[0], one[0], other[1], one[1], design_effect)))
     common = np.median(extremes, axis=1)
     return np.maximum(extremes, np.sqrt(np.outer(common, common)))
