@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from triage import engine, performing
 from triage.catalog import Catalog, Model
 from triage.errors import JournalError, LeaseHeld, Superseded, TriageError
-from triage.incident import Approval, Incident, Release, ReleaseStage, State
+from triage.incident import Approval, Incident, Release, ReleaseStage, State, fold
 from triage.journal import Entry, Journal, Lease
 from triage.playbook import GATE, Playbook, StepSpec
 from triage.ports import Clock
@@ -65,6 +65,7 @@ class Executor:
         self._ports = ports
         self._manner = manner
         self._scope = Scope()
+        self._read_so_far: Incident | None = None
         self._told = ""
         self._tag_at: datetime | None = None
 
@@ -79,15 +80,25 @@ class Executor:
                 self._take_off()
             raise
 
+    def _read(self) -> Incident:
+        """The incident as its events tell it; after the first time, only new ones are read."""
+        before = self._read_so_far
+        if before is None:
+            found = self._journal.read(self._id)
+        else:
+            found = fold(self._journal.since(self._id, before.length), before) or before
+        self._read_so_far = found
+        return found
+
     def reopen(self) -> None:
         """Steps that failed may be tried once more."""
-        failed = engine.unfinished(self._journal.read(self._id), self._playbook)
+        failed = engine.unfinished(self._read(), self._playbook)
         if failed:
             self._append(*map(_reopened, failed))
 
     def _move(self) -> Incident | None:
         """Do the next thing; the incident, once there is nothing more to do now."""
-        incident, now, manner = self._journal.read(self._id), self._clock.now(), self._manner
+        incident, now, manner = self._read(), self._clock.now(), self._manner
         if manner.stop():
             return incident
         policy = self._catalog.model(incident.model).approval
@@ -102,14 +113,14 @@ class Executor:
             case engine.Settle(state, reason):
                 self._stand(incident, state, reason)
                 if not (manner.patient and state is State.WAITING_FOR_APPROVAL):
-                    return self._journal.read(self._id)
+                    return self._read()
                 self._tell(f"waiting for an approval: {reason}")
                 self._pause()
             case engine.Wait(until, reason, state):
                 if state is not incident.state:
                     self._stand(incident, state, reason)
                 if manner.brief and until > now + SHORTLY:
-                    return self._journal.read(self._id)
+                    return self._read()
                 self._tell(f"waiting until {until:%H:%M:%S}: {reason}")
                 self._pause(until)
             case engine.Grant(digest, steps):
@@ -122,7 +133,7 @@ class Executor:
             case engine.Withdraw(release, reason):
                 manner.progress(f"back to version {release.champion}: {reason}")
                 if not self._withdrawn(incident, release, reason):
-                    return self._journal.read(self._id)
+                    return self._read()
             case engine.Tag(until):
                 self._tag(incident, until)
             case engine.Skip(step, reason):
@@ -135,7 +146,7 @@ class Executor:
         if not move.tick:
             self._manner.progress(move.step.title or move.step.id)
             self._append(*_let_through(move, incident), performing.begin(move, incident))
-            incident = self._journal.read(self._id)  # an abort may have come first, or the end of the alert
+            incident = self._read()  # an abort may have come first, or the end of the alert
             if gates := engine.lapsed_gates(incident, self._playbook, move.step, self._clock.now()):
                 self._append(*map(_reopened, (*gates, move.step)))
                 return
@@ -188,7 +199,7 @@ class Executor:
             self._tag_at = self._clock.now() + TAG_WAIT
         else:
             self._tag_at = None
-            owed = self._journal.read(self._id).tag_owed
+            owed = self._read().tag_owed
             if owed is None or owed <= until:  # else a newer alert joined meanwhile
                 self._append(Entry("stale_tagged", {"version": champion.version}))
 
@@ -234,7 +245,7 @@ class Executor:
         """Nothing can be written down any more, so nobody watches a challenger that is asked: the kill switch, which
         needs no journal. What follows is for the next call, once there is room."""
         with suppress(TriageError):
-            found = self._journal.read(self._id)
+            found = self._read()
             if self._ports.router is not None and found.release is not None and found.release.under_way:
                 self._ports.router.halt(self._catalog.model(found.model).registered_model)
                 self._manner.progress(
