@@ -44,3 +44,9 @@ def test_threads_have_buffers_of_their_own() -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda column: counter().count(column, spec).counts.tolist(), columns))
     assert together == alone
+
+
+def test_the_table_of_bins_is_so_small_that_thousands_of_features_have_one() -> None:
+    spec = plan_numbers("x", np.random.default_rng(1).normal(size=20_000))
+    assert spec.bin_of_key.nbytes <= 1 << 17
+    assert spec.bin_of_key.max() == spec.size - 1

@@ -39,6 +39,7 @@ class Counter:
         self._power = np.empty(_SLICE_ROWS, np.float32)
         self._magnitude = np.empty(_SLICE_ROWS, np.float32)
         self._keys = self._centred.view(np.int64)  # the centred values are done with once there are keys
+        self._found = np.empty(_SLICE_ROWS, np.uint16)
         self._bins = np.empty(_SLICE_ROWS, np.intp)
 
     def count(self, values: np.ndarray, spec: FeatureSpec) -> Counted:
@@ -70,8 +71,9 @@ class Counter:
         keys = write_keys(centred, spec.scale, self._power[:n], self._magnitude[:n])
         np.copyto(self._keys[:n], keys)
         # Every key is in range; "clip" only skips the check.
-        bins = spec.bin_of_key.take(self._keys[:n], out=self._bins[:n], mode="clip")
-        counted.counts += np.bincount(bins, minlength=spec.size)
+        found = spec.bin_of_key.take(self._keys[:n], out=self._found[:n], mode="clip")
+        np.copyto(self._bins[:n], found)
+        counted.counts += np.bincount(self._bins[:n], minlength=spec.size)
 
     def _moments(self, n: int) -> tuple[float, float]:
         """Sum and sum of squares of the first ``n`` centred values, in rows too short for BLAS to start threads."""

@@ -68,10 +68,10 @@ class FeatureSpec:
 
     @cached_property
     def bin_of_key(self) -> np.ndarray:
-        """For each key its bin, intp of shape (65536,)."""
+        """For each key its bin, uint16 of shape (65536,): the tables of 2,000 features take 260 MB."""
         cuts = np.clip(np.array(self.cuts, np.intp), 0, CELLS)
         widths = np.diff(cuts, prepend=0, append=CELLS)
-        bin_of_rank = np.repeat(np.arange(len(widths)), widths)
+        bin_of_rank = np.repeat(np.arange(len(widths), dtype=np.uint16), widths)
         # Keys order like sign and magnitude: the lower half of the ranks are the negative keys, from the last one down.
         return np.concatenate((bin_of_rank[ZERO_RANK:], bin_of_rank[ZERO_RANK - 1 :: -1]))
 
