@@ -95,12 +95,14 @@ class MemoryWindows:
 
     def scan(self, dataset: str, window: Window | None, columns: Sequence[str] | None = None) -> "MemoryScan":
         found = self._dataset(dataset)
-        names = list(columns) if columns is not None else found.rows.column_names
+        there = found.rows.column_names
+        names = list(columns) if columns is not None else there
+        known = set(there)
         for name in names:
-            if name not in found.rows.column_names:
-                hint = near(name, found.rows.column_names, listing=f"columns: {', '.join(found.rows.column_names)}")
+            if name not in known:
+                hint = near(name, there, listing=f"columns: {', '.join(there)}")
                 raise DataError(f"no column '{name}' in dataset '{dataset}'", hint=hint)
-        place = found.rows.column_names.index(found.time)
+        place = there.index(found.time)
         rows = found.rows.set_column(place, found.time, found.rows.column(found.time).cast(_UTC))
         if window is not None:
             rows = rows.filter(inside(rows.column(found.time), window))
