@@ -208,10 +208,14 @@ def _ranks(places: np.ndarray) -> np.ndarray:
 def _spearman(placed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rank correlations and pair counts of `_places` (n, k), both of shape (k, k). A pair without variance has
     correlation NaN."""
-    present = (placed >= 0).astype(float)
+    there = placed >= 0
     ranks = np.column_stack([_ranks(column) for column in placed.T])
-    pairs = present.T @ present
-    squares = (ranks**2).T @ present
+    counts, own = there.sum(axis=0).astype(float), (ranks**2).sum(axis=0)
+    pairs, squares = np.minimum.outer(counts, counts), np.repeat(own[:, None], len(own), axis=1)
+    gaps = np.flatnonzero(counts < len(placed))
+    present = there[:, gaps].astype(float)
+    pairs[np.ix_(gaps, gaps)] = present.T @ present
+    squares[:, gaps] = (ranks**2).T @ present
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation = (ranks.T @ ranks) / np.sqrt(squares * squares.T)
     return np.clip(correlation, -0.9999, 0.9999), pairs
