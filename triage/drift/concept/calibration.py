@@ -164,13 +164,15 @@ def _known(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _fit(y: np.ndarray, design: np.ndarray, binary: bool) -> "RegressionResults":
-    import statsmodels.api as sm
+    from statsmodels.discrete.discrete_model import Logit  # of statsmodels.api most modules are not needed here
+    from statsmodels.regression.linear_model import OLS
+    from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return sm.Logit(y, design).fit(disp=0, maxiter=100) if binary else sm.OLS(y, design).fit()
-        except (np.linalg.LinAlgError, sm.tools.sm_exceptions.PerfectSeparationError) as error:
+            return Logit(y, design).fit(disp=0, maxiter=100) if binary else OLS(y, design).fit()
+        except (np.linalg.LinAlgError, PerfectSeparationError) as error:
             raise Unmeasurable(
                 f"label on score can't be regressed ({error})", hint="widen the window: the scores separate the labels"
             ) from error
