@@ -62,14 +62,15 @@ def put_right(ctx: Context) -> pd.DataFrame:
 
 
 def answers_moved(ctx: Context) -> float:
-    """How far the model's answers move when skewed features are put right: root mean square, in standard deviations of
-    the answers; 0 where nothing is skewed, or it can't be told."""
+    """How far the model's answers move when skewed features are put right: root mean square over the rows that the
+    pipeline has, in standard deviations of the answers; 0 where nothing is skewed, or it can't be told."""
     try:
         version = usual_version(ctx)
         if version is None or not skewed(ctx):
             return 0.0
-        model = loaded(ctx, version)
-        was, would = scores(model.predict, windows.current(ctx).rows), scores(model.predict, put_right(ctx))
+        model, compared, rows = loaded(ctx, version), parity(ctx), windows.current(ctx).rows
+        there = rows[compared.key].isin(compared.reference[compared.key]).to_numpy()
+        was, would = (scores(model.predict, frame[there]) for frame in (rows, put_right(ctx)))
     except TriageError:
         return 0.0
     spread = float(np.std(was))
