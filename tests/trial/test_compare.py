@@ -130,10 +130,19 @@ def test_the_kpi_proxy_is_compared_where_it_is_given():
 def test_rows_that_only_the_champion_can_score_fail_the_challenger():
     rows = _rows(noise=0.1, n=10_000)
     challenger = rows.challenger.copy()
-    challenger[:50] = np.nan
+    challenger[::200] = np.nan
     report = _compare(replace(rows, challenger=challenger))
     assert report.verdict is TrialVerdict.FAIL
     assert report.windows[0].n_unscored == 50
+    assert "no score for 0.5% of the rows" in report.reasons[0]
+
+
+def test_one_lost_request_neither_fails_nor_passes_the_challenger():
+    rows = _rows(noise=0.1, n=10_000)
+    challenger = rows.challenger.copy()
+    challenger[400:450] = np.nan
+    report = _compare(replace(rows, challenger=challenger))
+    assert report.verdict is TrialVerdict.INCONCLUSIVE
     assert "no score for 0.5% of the rows" in report.reasons[0]
 
 

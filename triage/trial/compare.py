@@ -104,7 +104,7 @@ def _measure(
                     None if independent else units[mask], confidence, margins.of(segment),
                 )  # fmt: skip
         if segment == OVERALL and unscored_share > margins.max_unscored_share:
-            verdict = TrialVerdict.FAIL
+            verdict = combine((verdict, _lost(unscored, unscored_share, margins.max_unscored_share, confidence)))
             reasons += (f"the challenger has no score for {unscored_share:.1%} of the rows that the champion scores",)
         scopes.append(ScopeComparison(rows.name, segment, n_rows, n_units, metrics, verdict, reasons))
     binary = task is Task.BINARY and len(truth) > 0
@@ -123,6 +123,14 @@ def _measure(
         champion_calibration=calibration(truth, champion, rng) if binary else None,
         challenger_calibration=calibration(truth, challenger, rng) if binary else None,
     )
+
+
+def _lost(unscored: np.ndarray, share: float, limit: float, confidence: float) -> TrialVerdict:
+    """Whether a ``share`` of unscored rows beyond ``limit`` is more than chance, by its exact limits (Clopper and
+    Pearson 1934). Rows that are unscored one after the other, such as those of a request that was lost, count once."""
+    runs = int(np.count_nonzero(np.diff(unscored.astype(np.int8), prepend=0) == 1))
+    low = scipy.stats.binomtest(runs, max(runs, round(runs / share))).proportion_ci(confidence).low
+    return TrialVerdict.FAIL if low > limit else TrialVerdict.INCONCLUSIVE
 
 
 @dataclass(frozen=True, slots=True)
