@@ -3,9 +3,13 @@
 import numpy as np
 import pyarrow as pa
 
+FULL_WIDTH = 500
+"""Columns. Of wider rows proportionally fewer are kept, so that what a sample holds does not grow with the width."""
+
 
 class EvenSample:
-    """Keeps ``most`` rows of all that were added, each set of them equally likely, in the order they came.
+    """Keeps ``most`` rows of all that were added (fewer where they are wide), each set of them equally likely, in the
+    order they came.
 
     Every row draws a number; the rows with the smallest stay (bottom-k sampling, Cohen and Kaplan 2007).
     """
@@ -19,6 +23,8 @@ class EvenSample:
         self._held = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
+        if not self.seen and batch.num_columns > FULL_WIDTH:
+            self._most = max(1, self._most * FULL_WIDTH // batch.num_columns)
         self.seen += batch.num_rows
         self._keep(self._rng.random(batch.num_rows), batch)
         if self._held > 2 * self._most:
