@@ -156,8 +156,8 @@ def attribute(
     inputs = list(features)
     order = rng.permutation(known)
     picked = np.sort(order[: budget.rows])
-    rows, labelled_truth, truth = healthy[inputs].iloc[picked], truth, truth[picked]
-    window = evenly(current[inputs], 50_000)
+    rows, labelled_truth, truth = healthy.iloc[picked][inputs], truth, truth[picked]
+    window = evenly(current, 50_000)[inputs]
     named = [name for name in dict.fromkeys([*broken, *suspects]) if name in set(features)]
     names = named[:MAX_SUSPECTS]
     if len(named) > len(names):
