@@ -1,9 +1,10 @@
 """Every port in memory, for rehearsals and tests: the same answers and refusals as the real ones, without a server."""
 
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -128,11 +129,25 @@ class MemoryScan:
 
     @property
     def source(self) -> Source:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, self._rows.schema) as stream:
+        sink = _Hashed()
+        with pa.ipc.new_stream(pa.PythonFile(sink, "w"), self._rows.schema) as stream:
             stream.write_table(self._rows.combine_chunks())
-        digest = f"xxh3:{xxhash.xxh3_128_hexdigest(sink.getvalue())}"
+        digest = f"xxh3:{sink.hash.hexdigest()}"
         return Source("dataset", self._dataset, self._version, digest, self._window, self._rows.num_rows)
+
+
+class _Hashed(io.RawIOBase):
+    """A file of which nothing but the hash is kept."""
+
+    def __init__(self) -> None:
+        self.hash = xxhash.xxh3_128()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.hash.update(data)
+        return len(data)
 
 
 @dataclass(slots=True)

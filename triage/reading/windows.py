@@ -165,13 +165,13 @@ def _baseline(ctx: Context) -> tuple[WindowProfile, Source]:
         unmeasured(f"the training baseline {dataset.name} is empty", hint="check its path in triage.yaml")
     edges = plan_edges(sample.table(), wanted.kinds)
     scan = ctx.ports.windows.scan(dataset.name, None, edges.columns)
-    profile = profile_batches(ahead(scan.batches()), edges)
+    profile, source = profile_batches(ahead(scan.batches()), edges), scan.source
     if version is not None:
         try:
-            ctx.ports.registry.save_artifact(version, name, _packed(profile, scan.source))
+            ctx.ports.registry.save_artifact(version, name, _packed(profile, source))
         except (SourceUnavailable, Refused) as error:
             ctx.progress(f"the baseline's profile is not kept: {error.message}")
-    return profile, scan.source
+    return profile, source
 
 
 def _kept(ctx: Context, version: ModelVersion, name: str) -> bytes | None:
