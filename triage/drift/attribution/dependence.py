@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from triage.drift.codes import as_floats, as_labels, evenly, is_number
 from triage.incident import Unmeasured
@@ -214,10 +215,12 @@ def _spearman(placed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pairs, squares = np.minimum.outer(counts, counts), np.repeat(own[:, None], len(own), axis=1)
     gaps = np.flatnonzero(counts < len(placed))
     present = there[:, gaps].astype(float)
-    pairs[np.ix_(gaps, gaps)] = present.T @ present
-    squares[:, gaps] = (ranks**2).T @ present
+    with threadpool_limits(1):  # small products; threads that spin beside a busy server cost more than they win
+        pairs[np.ix_(gaps, gaps)] = present.T @ present
+        squares[:, gaps] = (ranks**2).T @ present
+        products = ranks.T @ ranks
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = (ranks.T @ ranks) / np.sqrt(squares * squares.T)
+        correlation = products / np.sqrt(squares * squares.T)
     return np.clip(correlation, -0.9999, 0.9999), pairs
 
 
