@@ -1,14 +1,16 @@
 """Whether the world changed, where what was served was wrong."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.light_world import CATALOG, START, World, answer, world
-from triage.incident import CauseKind, Evidence, Verdict
-from triage.steps.check_concept_drift import moved_by, unless_skewed, unless_spoiled
+from tests.light_world import ALERT_AT, CATALOG, START, World, answer, world
+from triage.drift.concept.stream import Detector, StreamChange
+from triage.incident import CauseKind, Evidence, Verdict, Window
+from triage.steps.check_concept_drift import moved_by, unless_skewed, unless_spoiled, with_onset
 
 
 def skewed_world(feature: str) -> World:
@@ -62,3 +64,13 @@ def test_how_far_answers_moved_is_told_in_their_own_standard_deviations() -> Non
     assert moved_by(said, said) == 0
     assert moved_by(said, said + 0.05) == pytest.approx(0.5)
     assert moved_by(np.array([0.1, 0.1]), np.array([0.5, 0.5])) == 0
+
+
+@pytest.mark.parametrize(("hours", "told"), [(-120, False), (-3, True), (5, True)])
+def test_a_rise_of_the_loss_is_told_where_it_is_of_the_incident(hours: int, told: bool) -> None:
+    worse = Evidence("concept_drift", "s", CauseKind.CONCEPT_DRIFT, Verdict.SUPPORTS, "the outcome is worse")
+    began = START + timedelta(hours=hours)
+    rise = StreamChange(Detector.ADWIN, 7, 9, began, began, 0.1, 0.2, 1)
+    found = with_onset(worse, rise, Window(START, ALERT_AT))
+    assert (f"rose most at about {began:%Y-%m-%d %H:%M}" in found.statement) is told
+    assert (found.measure("onset") == began.timestamp()) is told

@@ -12,10 +12,10 @@ from triage.drift.concept.calibration import CalibrationShift, LabelChange, cali
 from triage.drift.concept.equal_inputs import ConceptShift, error_at_equal_inputs
 from triage.drift.concept.estimate import expected_loss
 from triage.drift.concept.slices import worst_slices
-from triage.drift.concept.stream import find_rise
+from triage.drift.concept.stream import StreamChange, find_rise
 from triage.drift.resample import design_effect
 from triage.errors import Unmeasurable
-from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict
+from triage.incident import CauseKind, Effect, Evidence, Measure, Source, Verdict, Window
 from triage.reading import windows
 from triage.reading.analysis import blocks
 from triage.reading.counterpart import counterparts
@@ -72,7 +72,8 @@ def run(ctx: Context) -> Findings:
     places: list[Evidence] = []
     if concept.verdict is Verdict.SUPPORTS:
         lost = np.concatenate((loss(before.values, alike.said), loss(now.values, alike.said_now)))
-        concept = _with_onset(ctx, concept, lost, pd.concat((healthy.rows, current.rows)))
+        rise = _rise(ctx, lost, pd.concat((healthy.rows, current.rows)))
+        concept = with_onset(concept, rise, ctx.incident.window)
         places = _where(ctx, before.values - alike.said, now.values - alike.said_now, sources)
     prior = _explained_by_prior(loss(before.values, said), before.values, now.values)
     return Findings(evidence=(concept, *places, _label_shift(ctx, calibration, shift, prior, drop, sources)))
@@ -103,20 +104,25 @@ def moved_by(said: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(other[known] - said[known]).mean()) / spread if spread > 0 else 0.0
 
 
-def _with_onset(ctx: Context, concept: Evidence, lost: np.ndarray, rows: pd.DataFrame) -> Evidence:
-    """``concept`` with when the loss (n,) of ``rows`` rose, where a detector along the stream finds a rise."""
-    time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
-    try:
-        rise = find_rise(lost, rows[time].reset_index(drop=True))
-    except Unmeasurable:
-        return concept
-    if rise is None or rise.onset is None:
+def with_onset(concept: Evidence, rise: StreamChange | None, window: Window) -> Evidence:
+    """``concept`` with when the loss rose, where a ``rise`` was found that is of the incident: not one that began long
+    before its ``window``."""
+    if rise is None or rise.onset is None or rise.onset < window.start - window.length:
         return concept
     return replace(
         concept,
         statement=f"{concept.statement}; the loss rose most at about {rise.onset:%Y-%m-%d %H:%M} ({rise.detector})",
         measures=(*concept.measures, Measure("onset", rise.onset.timestamp(), "unix seconds")),
     )
+
+
+def _rise(ctx: Context, lost: np.ndarray, rows: pd.DataFrame) -> StreamChange | None:
+    """Where the loss (n,) of ``rows`` rose, where a detector along the stream finds a rise."""
+    time = ctx.catalog.dataset(ctx.model.serving_log.dataset).time
+    try:
+        return find_rise(lost, rows[time].reset_index(drop=True))
+    except Unmeasurable:
+        return None
 
 
 def _where(
