@@ -104,7 +104,12 @@ def judge_recovery(
     levels = (float(sign * healthy.mean()), float(sign * incident.mean()))
 
     if len(after) < limits.min_points:
-        reason = f"{len(after)} intervals since the release have their labels; {limits.min_points} are needed"
+        held = (
+            "1 interval since the release has its"
+            if len(after) == 1
+            else f"{len(after)} intervals since the release have their"
+        )
+        reason = f"{held} labels; {limits.min_points} are needed"
         mean = float(sign * after.mean()) if len(after) else None
         return RecoveryReport(
             Recovery.CANNOT_TELL_YET,
