@@ -21,6 +21,7 @@ from triage.performing import context, perform
 from triage.playbook import Playbook
 from triage.scope import Scope
 from triage.step import Ports
+from triage.steps.check_infrastructure import KEPT_STRENGTH
 
 pytestmark = [needs_prometheus, pytest.mark.xdist_group("infrastructure")]
 
@@ -33,7 +34,7 @@ LATE = ONSET.timestamp() <= TIMES
 BOOK = Playbook.parse(
     "name: one\ntitle: One step\nsteps:\n  - {id: infrastructure, uses: check_infrastructure}\n", "one.yaml"
 )
-STORIES = ("healthy", "slow", "failing", "gone", "drift", "idle", "absent")
+STORIES = ("healthy", "slow", "failing", "gone", "drift", "idle", "mute", "absent")
 
 
 def planted(job: str) -> Iterator[History]:
@@ -47,6 +48,13 @@ def planted(job: str) -> Iterator[History]:
     slow = {"0.1": 0.2, "0.25": 0.5, "0.5": 0.8, "1.0": 1.0}
     heard = np.where(LATE & (job == "gone"), np.nan, 1.0)
 
+    yield History("up", {"job": job}, TIMES, np.where(LATE & (job == "gone"), 0.0, 1.0))
+    hurt = {"slow": 0.7, "failing": 0.7, "gone": 0.2, "drift": 0.8, "mute": 0.8}.get(job, 1.0)
+    kpi = 0.1 * (1 + 0.01 * rng.standard_normal(TIMES.size)) * np.where(LATE, hurt, 1.0)
+    yield History("conversion", {"job": job}, TIMES, kpi)
+    if job == "mute":
+        return
+
     def counter(name: str, labels: dict[str, str], per_step: np.ndarray) -> History:
         return History(name, {"job": job, **labels}, TIMES, np.cumsum(per_step) * heard)
 
@@ -57,10 +65,6 @@ def planted(job: str) -> Iterator[History]:
     failed = rng.binomial(requests, np.where(LATE & (job == "failing"), 0.3, 0.001))
     yield counter("requests_total", {"code": "200"}, requests - failed)
     yield counter("requests_total", {"code": "500"}, failed)
-    yield History("up", {"job": job}, TIMES, np.where(LATE & (job == "gone"), 0.0, 1.0))
-    hurt = {"slow": 0.7, "failing": 0.7, "gone": 0.2, "drift": 0.8}.get(job, 1.0)
-    kpi = 0.1 * (1 + 0.01 * rng.standard_normal(TIMES.size)) * np.where(LATE, hurt, 1.0)
-    yield History("conversion", {"job": job}, TIMES, kpi)
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +186,14 @@ def test_signals_that_do_not_exist_are_unmeasured_each_with_the_missing_metric(r
     assert found.whole.verdict is Verdict.UNMEASURED
     assert {item.verdict for item in found.parts.values()} == {Verdict.UNMEASURED}
     assert all("returned nothing" in item.statement for item in found.parts.values())
+
+
+def test_what_is_measured_and_as_always_leaves_little_suspicion_on_what_is_not(rung) -> None:
+    found = rung("mute")
+    assert found.whole.verdict is Verdict.INCONCLUSIVE
+    assert "1 of 4 infrastructure signals were measured and none got worse" in found.whole.statement
+    assert found.whole.measure("strength") == KEPT_STRENGTH
+    assert found.parts["latency_p99"].verdict is Verdict.UNMEASURED
 
 
 def test_a_server_that_does_not_answer_is_unmeasured(rung) -> None:

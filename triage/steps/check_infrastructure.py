@@ -85,7 +85,7 @@ def run(ctx: Context) -> Findings:
                 if found.share is not None
                 else []
             ),
-            *([Measure(STRENGTH, KEPT_STRENGTH)] if _all_kept(found.verdict, signals) else []),
+            *([Measure(STRENGTH, KEPT_STRENGTH)] if _hardly_open(found.verdict, signals) else []),
             Measure("signals_measured", sum(s.verdict.change is not Change.UNMEASURED for s in signals)),
             Measure("signals_changed", sum(s.verdict.is_worse for s in signals)),
         ),
@@ -95,10 +95,12 @@ def run(ctx: Context) -> Findings:
     return Findings(evidence=(whole, *evidence))
 
 
-def _all_kept(verdict: Verdict, signals: list[Signal]) -> bool:
-    """Whether all that is left open is a change that broke no promise."""
+def _hardly_open(verdict: Verdict, signals: list[Signal]) -> bool:
+    """Whether all that is left open is a change that broke no promise, or signals that could not be measured beside
+    others that are as always."""
     measured = all(signal.verdict.change is not Change.UNMEASURED for signal in signals)
-    return verdict is Verdict.INCONCLUSIVE and measured and not any(signal.broken for signal in signals)
+    worse = any(signal.verdict.is_worse for signal in signals)
+    return verdict is Verdict.INCONCLUSIVE and not any(signal.broken for signal in signals) and (measured or not worse)
 
 
 def _as_promised(found: Explanation, signals: list[Signal]) -> Explanation:
