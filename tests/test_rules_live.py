@@ -102,6 +102,9 @@ def test_a_playbook_proposes_rules_waits_and_writes_exactly_those_that_were_appr
     assert written["loaded"] is True
     assert written["by"] == "ann"
     assert "SUCCESS" in written["tests"]
+    said = done.steps["apply_rules"].outputs["said"]
+    assert said.startswith(f"{len(waits.plan.actions[0].after.split(', '))} alert rules written to ")
+    assert said.endswith("; Prometheus has loaded them")
     assert "FeatureDrift" in listed(url)
     assert desk.advance(name).length == done.length
 

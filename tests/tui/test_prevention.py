@@ -42,8 +42,9 @@ async def test_each_rule_says_what_it_would_have_done(tmp_path: Path, size: tupl
         assert isinstance(pilot.app.screen, IncidentScreen)
 
 
+@pytest.mark.parametrize("key", ["c", "d"])
 async def test_the_change_is_shown_as_a_diff_and_written_by_a_process_after_a_yes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setattr(prevention, "_previewed", lambda desk, incident: Preview(TWO_RULES, DIFF))
     async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
@@ -51,7 +52,7 @@ async def test_the_change_is_shown_as_a_diff_and_written_by_a_process_after_a_ye
         words = _launched(pilot)
         await press(pilot, "enter", "w")
         assert "c computes and backtests them" in sheet(pilot, "rules").words
-        await press(pilot, "c")
+        await press(pilot, key)
         assert "+  - alert: Drift" in sheet(pilot, "rule").words
         await press(pilot, "a")
         dialog = pilot.app.screen

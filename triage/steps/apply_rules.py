@@ -55,7 +55,10 @@ def undo(ctx: Context, done: Findings) -> None:
 
 def _findings(ctx: Context, written: dict[str, Any]) -> Findings:
     approval = ctx.incident.approval
-    return Findings(outputs={WRITTEN: {**written, "by": approval.by if approval else ""}})
+    said = f"{len(_proposal(ctx).kept)} alert rules written"
+    said += f" to {written['where']}" if written["where"] else ""
+    said += "; Prometheus has loaded them" if written["loaded"] else ""
+    return Findings(outputs={WRITTEN: {**written, "by": approval.by if approval else ""}, "said": said})
 
 
 def _proposal(ctx: Context) -> Proposal:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from triage.prevention.record import Prevention
 
 _DIGITS = 12
-UNCOMPUTED = "c computes what would be written now, as a diff."
+UNCOMPUTED = "d computes what would be written now, as a diff."
 
 
 class PreventionScreen(Live):
@@ -118,17 +118,22 @@ class PreventionScreen(Live):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         stage = self._stands.stage.value if self._stands else ""
-        if action in ("compute", "test", "apply") and self._computing:
+        if action in ("compute", "diff", "test", "apply") and self._computing:
             return None
         if action in ("test", "apply"):
             return True if self._proposal is not None and self._proposal.kept else None
-        if action == "diff":
-            return True if self._preview is not None else None
         if action == "revert":
             return True if stage in ("applied", "unknown") else None
         return True
 
     def action_diff(self) -> None:
+        """The files as they would be written; computed first where they were not."""
+        if self._preview is None:
+            self.action_compute()
+        else:
+            self._to_diff()
+
+    def _to_diff(self) -> None:
         if self.has_class("-wide"):
             self.sheet("change").focus()
         else:
@@ -151,7 +156,7 @@ class PreventionScreen(Live):
         finally:
             self._computing = False
         self._draw()
-        self.action_diff()
+        self._to_diff()
         self.reload()
 
     @work(exclusive=True, group="compute")
