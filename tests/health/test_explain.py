@@ -94,13 +94,47 @@ def test_nothing_measured_is_unmeasured(world):
     assert explain(kpi, [], WINDOW, kpi_verdict=verdict).verdict is Verdict.UNMEASURED
 
 
+def errors(times: np.ndarray, ill: np.ndarray) -> Signal:
+    return signal("errors", times, 1e-3 * np.random.default_rng(2).random(times.size) + 0.02 * ill)
+
+
 @pytest.mark.parametrize(("lasted", "expected"), [(600, Verdict.REFUTES), (100_000, Verdict.INCONCLUSIVE)])
 def test_what_was_over_before_the_kpi_lost_anything_explains_nothing(world, times, lasted, expected):
     kpi, _, verdict = world(kpi_drop=0.06)
     rose = END - 7_000
-    level = 1e-3 * np.random.default_rng(2).random(times.size)
-    failing = signal("errors", times, level + 0.02 * ((times >= rose) & (times < rose + lasted)))
+    failing = errors(times, (times >= rose) & (times < rose + lasted))
     assert (failing.verdict.until is not None) is (expected is Verdict.REFUTES)
-    found = explain(kpi, [failing], WINDOW, kpi_verdict=verdict)
+    found = explain(kpi, [failing], WINDOW, kpi_verdict=verdict, kpi_worse=Worse.LOWER)
     assert found.verdict is expected
-    assert ("0% of what the KPI lost was lost meanwhile" in found.statement) is (expected is Verdict.REFUTES)
+    assert ("of what the KPI lost was lost while it lasted" in found.statement) is (expected is Verdict.REFUTES)
+    assert (found.lost_meanwhile is not None) is (expected is Verdict.REFUTES)
+
+
+def lost(world, times, *, kpi_at=None, also_ill_from: float = np.inf):
+    """What is said of errors at the window's start, where the KPI falls later; ``kpi_at`` changes its values."""
+    kpi, _, _ = world(kpi_drop=0.06)
+    values = kpi.values.copy()
+    ill = (times >= END - 7_000) & (times < END - 6_400)
+    if kpi_at is not None:
+        kpi_at(values, ill)
+    again = (times >= also_ill_from) & (times < also_ill_from + 300)
+    found = explain(Series({}, times, values), [errors(times, ill | again)], WINDOW, kpi_worse=Worse.LOWER)
+    return found.lost_meanwhile
+
+
+def test_a_kpi_that_fell_silent_meanwhile_clears_nobody(world, times):
+    assert lost(world, times) < 0.2
+    assert lost(world, times, kpi_at=lambda values, ill: values.__setitem__(ill, np.nan)) is None
+
+
+def test_what_the_kpi_gains_later_does_not_hide_what_it_lost_meanwhile(world, times):
+    def fell_then_rose(values: np.ndarray, ill: np.ndarray) -> None:
+        values[times >= END - 7_200] = 0.78
+        values[ill] = 0.6
+        values[times >= END - 4_500] = 0.9
+
+    assert lost(world, times, kpi_at=fell_then_rose) > 0.8
+
+
+def test_errors_that_come_and_go_have_not_passed(world, times):
+    assert lost(world, times, also_ill_from=END - 3_000) is None

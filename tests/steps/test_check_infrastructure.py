@@ -34,7 +34,7 @@ LATE = ONSET.timestamp() <= TIMES
 BOOK = Playbook.parse(
     "name: one\ntitle: One step\nsteps:\n  - {id: infrastructure, uses: check_infrastructure}\n", "one.yaml"
 )
-STORIES = ("healthy", "slow", "failing", "gone", "drift", "idle", "mute", "absent")
+STORIES = ("healthy", "slow", "failing", "gone", "drift", "idle", "mute", "silent", "absent")
 
 
 def planted(job: str) -> Iterator[History]:
@@ -46,10 +46,11 @@ def planted(job: str) -> Iterator[History]:
         requests = np.where(LATE, 0, requests)
     share = {"0.1": 0.95, "0.25": 0.99, "0.5": 0.999, "1.0": 1.0}
     slow = {"0.1": 0.2, "0.25": 0.5, "0.5": 0.8, "1.0": 1.0}
-    heard = np.where(LATE & (job == "gone"), np.nan, 1.0)
+    heard = np.where((WINDOW.start.timestamp() <= TIMES) & (job == "silent"), np.nan, 1.0)
+    heard = np.where(LATE & (job == "gone"), np.nan, heard)
 
     yield History("up", {"job": job}, TIMES, np.where(LATE & (job == "gone"), 0.0, 1.0))
-    hurt = {"slow": 0.7, "failing": 0.7, "gone": 0.2, "drift": 0.8, "mute": 0.8}.get(job, 1.0)
+    hurt = {"slow": 0.7, "failing": 0.7, "gone": 0.2, "drift": 0.8, "mute": 0.8, "silent": 0.8}.get(job, 1.0)
     kpi = 0.1 * (1 + 0.01 * rng.standard_normal(TIMES.size)) * np.where(LATE, hurt, 1.0)
     yield History("conversion", {"job": job}, TIMES, kpi)
     if job == "mute":
@@ -194,6 +195,13 @@ def test_what_is_measured_and_as_always_leaves_little_suspicion_on_what_is_not(r
     assert "1 of 4 infrastructure signals were measured and none got worse" in found.whole.statement
     assert found.whole.measure("strength") == KEPT_STRENGTH
     assert found.parts["latency_p99"].verdict is Verdict.UNMEASURED
+
+
+def test_a_signal_that_fell_silent_leaves_more_suspicion_than_one_that_never_was(rung) -> None:
+    found = rung("silent")
+    assert found.whole.verdict is Verdict.INCONCLUSIVE
+    assert found.parts["latency_p99"].verdict is Verdict.UNMEASURED
+    assert found.whole.measure("strength") is None
 
 
 def test_a_server_that_does_not_answer_is_unmeasured(rung) -> None:

@@ -8,11 +8,11 @@ from enum import StrEnum
 import numpy as np
 
 from triage.health.attribution import Attribution, attribute
-from triage.health.compare import Change, SignalVerdict, judge
+from triage.health.compare import Change, SignalVerdict, Worse, judge
 from triage.health.onset import Onset
 from triage.health.seasonal import baseline_for
 from triage.health.series import bounds, step_seconds
-from triage.health.while_it_lasted import share_lost
+from triage.health.while_it_lasted import episode_of, share_lost
 from triage.incident import Verdict, Window
 from triage.ports import Series
 
@@ -52,13 +52,16 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What infrastructure has to do with the drop. ``share`` and its interval are fractions of the KPI's shift."""
+    """What infrastructure has to do with the drop. ``share`` and its interval are fractions of the KPI's shift;
+    ``lost_meanwhile`` is the part of what the KPI lost that it lost while the signals were worse, where they got well
+    again."""
 
     verdict: Verdict
     statement: str
     share: float | None = None
     share_low: float | None = None
     share_high: float | None = None
+    lost_meanwhile: float | None = None
     suspects: tuple[Suspicion, ...] = ()
     steady: tuple[str, ...] = ()
     unmeasured: tuple[str, ...] = ()
@@ -72,14 +75,15 @@ def explain(
     window: Window,
     *,
     kpi_verdict: SignalVerdict | None = None,
+    kpi_worse: Worse = Worse.BOTH,
     rng: np.random.Generator | None = None,
 ) -> Explanation:
     """Weigh ``signals`` against the change of ``kpi`` in ``window``; poor data ends as unmeasured or inconclusive.
 
     - ``unmeasured``: no signal could be measured.
     - ``refutes``: every signal was measured, and each is steady, or changed only after the KPI, or (by what healthy
-      history shows with an out-of-sample R² of at least 0.1) explains less than a fifth of the drop, or was over
-      before the KPI had lost a fifth of what it lost.
+      history shows with an out-of-sample R² of at least 0.1) explains less than a fifth of the drop, or got well
+      again and less than a fifth of what the KPI lost (``kpi_worse``) was lost meanwhile.
     - ``supports``: one changed for the worse before or with the KPI, and explains at least a fifth; or it left the
       range that history knows within a quarter of an hour of the KPI.
     - ``inconclusive``: all else, above all when a signal that should be there is unmeasured.
@@ -103,7 +107,8 @@ def explain(
     found = _attribution(kpi, early, window, rng) if early else "every change came after the KPI's"
     suspects = _suspects(worse, orders, early, found)
     share = found if isinstance(found, Attribution) and found.r_squared >= LEAST_R_SQUARED else None
-    verdict, statement = _weigh(suspects, early, share, found, kpi_verdict, _lost_meanwhile(kpi, early, window))
+    lost_meanwhile = _lost_meanwhile(kpi, kpi_worse, early, window)
+    verdict, statement = _weigh(suspects, early, share, found, kpi_verdict, lost_meanwhile)
     if verdict is Verdict.REFUTES and gone:
         verdict = Verdict.INCONCLUSIVE
         statement += f"; but {', '.join(gone)} could not be measured"
@@ -113,6 +118,7 @@ def explain(
         share=share.share if share else None,
         share_low=share.low if share else None,
         share_high=share.high if share else None,
+        lost_meanwhile=lost_meanwhile,
         suspects=suspects,
         steady=steady,
         unmeasured=gone,
@@ -167,14 +173,11 @@ def _attribution(kpi: Series, signals: Sequence[Signal], window: Window, rng: np
     return attribute(target.history, x[: target.split], target.current[-since:], x[target.split :][-since:], rng)
 
 
-def _lost_meanwhile(kpi: Series, signals: Sequence[Signal], window: Window) -> float | None:
-    """`share_lost` while ``signals`` were worse; None where one of them is worse still, or has no onset."""
-    episodes = [
-        (signal.verdict.onset.low, signal.verdict.until)
-        for signal in signals
-        if signal.verdict.onset is not None and signal.verdict.until is not None
-    ]
-    return share_lost(kpi, window, episodes, CLOSE) if episodes and len(episodes) == len(signals) else None
+def _lost_meanwhile(kpi: Series, worse: Worse, signals: Sequence[Signal], window: Window) -> float | None:
+    """`share_lost` while ``signals`` were worse; None where one of them is worse still, or comes and goes."""
+    episodes = [episode_of(signal.series, signal.verdict, window) for signal in signals]
+    known = [one for one in episodes if one is not None]
+    return share_lost(kpi, worse, window, known, CLOSE) if known and len(known) == len(episodes) else None
 
 
 def _suspects(
@@ -226,7 +229,8 @@ def _weigh(
     if close is not None:
         return Verdict.SUPPORTS, f"{close.statement}, together with the KPI; how much it explains is not known: {why}"
     if lost_meanwhile is not None and lost_meanwhile < MATERIAL_SHARE:
-        lost = f"{lost_meanwhile:.0%} of what the KPI lost was lost meanwhile"
+        lasted = "it lasted" if len(early) == 1 else f"that and {len(early) - 1} more lasted"
+        lost = f"{lost_meanwhile:.0%} of what the KPI lost was lost while {lasted}"
         return Verdict.REFUTES, f"{lead.statement}; {lost}: too little to explain it"
     return Verdict.INCONCLUSIVE, f"{lead.statement}; whether that explains the KPI is not known: {why}"
 

@@ -67,7 +67,8 @@ def run(ctx: Context) -> Findings:
     if down is not None and len(failed) == len(signals):
         raise down
     kpi, kpi_source = metrics.kpi(ctx)
-    found = _as_promised(explain(kpi, signals, ctx.incident.window, rng=ctx.rng), signals)
+    falling = Worse.LOWER if ctx.model.kpi.direction is Direction.HIGHER_IS_BETTER else Worse.HIGHER
+    found = _as_promised(explain(kpi, signals, ctx.incident.window, kpi_worse=falling, rng=ctx.rng), signals)
     if found.verdict is Verdict.SUPPORTS and found.share is None and (part := logged_part(ctx)) < 1:
         said = f"{found.statement}; {1 - part:.0%} of the drop is of requests that left no row in the serving log"
         found = replace(found, statement=said, share=1 - part)
@@ -85,7 +86,12 @@ def run(ctx: Context) -> Findings:
                 if found.share is not None
                 else []
             ),
-            *([Measure(STRENGTH, KEPT_STRENGTH)] if _hardly_open(found.verdict, signals) else []),
+            *([Measure("lost_meanwhile", found.lost_meanwhile)] if found.lost_meanwhile is not None else []),
+            *(
+                [Measure(STRENGTH, KEPT_STRENGTH)]
+                if _hardly_open(found.verdict, signals, asked_in_vain=down is not None)
+                else []
+            ),
             Measure("signals_measured", sum(s.verdict.change is not Change.UNMEASURED for s in signals)),
             Measure("signals_changed", sum(s.verdict.is_worse for s in signals)),
         ),
@@ -95,12 +101,14 @@ def run(ctx: Context) -> Findings:
     return Findings(evidence=(whole, *evidence))
 
 
-def _hardly_open(verdict: Verdict, signals: list[Signal]) -> bool:
-    """Whether all that is left open is a change that broke no promise, or signals that could not be measured beside
-    others that are as always."""
-    measured = all(signal.verdict.change is not Change.UNMEASURED for signal in signals)
+def _hardly_open(verdict: Verdict, signals: list[Signal], *, asked_in_vain: bool) -> bool:
+    """Whether all that is left open is a change that broke no promise, or signals that never had a sample beside others
+    that are as always. One that fell silent, or could not be asked for, leaves more open than that."""
+    if verdict is not Verdict.INCONCLUSIVE or any(signal.broken for signal in signals):
+        return False
+    gone = [signal for signal in signals if signal.verdict.change is Change.UNMEASURED]
     worse = any(signal.verdict.is_worse for signal in signals)
-    return verdict is Verdict.INCONCLUSIVE and not any(signal.broken for signal in signals) and (measured or not worse)
+    return not gone or not (worse or asked_in_vain or any(signal.series.values.size for signal in gone))
 
 
 def _as_promised(found: Explanation, signals: list[Signal]) -> Explanation:
