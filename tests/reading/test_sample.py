@@ -46,6 +46,8 @@ def test_how_the_stream_is_cut_changes_nothing(most: int) -> None:
 def test_of_wide_rows_fewer_are_kept_so_that_a_sample_is_no_larger() -> None:
     wide = pa.RecordBatch.from_arrays([pa.array(range(100))] * 2_000, names=[f"c{place}" for place in range(2_000)])
     sample = EvenSample(400, np.random.default_rng(3))
+    for _ in range(3):
+        sample.add(wide.slice(0, 0))
     for _ in range(20):
         sample.add(wide)
     assert (sample.seen, sample.table().num_rows) == (2_000, 100)

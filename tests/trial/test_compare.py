@@ -137,13 +137,23 @@ def test_rows_that_only_the_champion_can_score_fail_the_challenger():
     assert "no score for 0.5% of the rows" in report.reasons[0]
 
 
-def test_one_lost_request_neither_fails_nor_passes_the_challenger():
+@pytest.mark.parametrize(
+    ("lost", "labelled", "travels", "expected"),
+    [
+        (50, 1.0, True, TrialVerdict.INCONCLUSIVE),
+        (50, 0.5, True, TrialVerdict.INCONCLUSIVE),
+        (50, 1.0, False, TrialVerdict.FAIL),
+        (2_000, 1.0, True, TrialVerdict.FAIL),
+    ],
+)
+def test_one_lost_request_neither_fails_nor_passes_a_challenger_whose_answers_travel(lost, labelled, travels, expected):
     rows = _rows(noise=0.1, n=10_000)
-    challenger = rows.challenger.copy()
-    challenger[400:450] = np.nan
-    report = _compare(replace(rows, challenger=challenger))
-    assert report.verdict is TrialVerdict.INCONCLUSIVE
-    assert "no score for 0.5% of the rows" in report.reasons[0]
+    challenger, truth = rows.challenger.copy(), rows.truth.astype(float)
+    challenger[400 : 400 + lost] = np.nan
+    truth[np.random.default_rng(1).random(len(truth)) >= labelled] = np.nan
+    report = _compare(replace(rows, challenger=challenger, truth=truth), may_be_lost=travels)
+    assert report.verdict is expected
+    assert "the challenger has no score for" in report.reasons[0]
 
 
 def test_rows_without_truth_are_left_out_and_counted():

@@ -17,14 +17,16 @@ class EvenSample:
     def __init__(self, most: int, rng: np.random.Generator) -> None:
         self.seen = 0
         self._most = most
+        self._narrowed = False
         self._rng = rng
         self._limit = np.inf
         self._parts: list[tuple[np.ndarray, pa.RecordBatch]] = []
         self._held = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        if not self.seen and batch.num_columns > FULL_WIDTH:
+        if not self._narrowed and batch.num_columns > FULL_WIDTH:
             self._most = max(1, self._most * FULL_WIDTH // batch.num_columns)
+            self._narrowed = True
         self.seen += batch.num_rows
         self._keep(self._rng.random(batch.num_rows), batch)
         if self._held > 2 * self._most:

@@ -55,8 +55,9 @@ def undo(ctx: Context, done: Findings) -> None:
 
 def _findings(ctx: Context, written: dict[str, Any]) -> Findings:
     approval = ctx.incident.approval
-    said = f"{len(_proposal(ctx).kept)} alert rules written"
-    said += f" to {written['where']}" if written["where"] else ""
+    rules = len(_proposal(ctx).kept)
+    said = "1 alert rule" if rules == 1 else f"{rules} alert rules"
+    said += f" written to {written['where']}" if written["where"] else " found written"
     said += "; Prometheus has loaded them" if written["loaded"] else ""
     return Findings(outputs={WRITTEN: {**written, "by": approval.by if approval else ""}, "said": said})
 

@@ -23,6 +23,9 @@ from triage.trial.metrics import AUC, BINARY, KPI, REGRESSION, RowMetric, decide
 from triage.trial.paired_tests import delong, mcnemar
 from triage.trial.verdict import TrialVerdict, combine, judge_margin
 
+NO_CHANCE = 0.1
+"""A share of rows without a score that is none of chance, whatever became of them."""
+
 
 def compare(
     windows: Sequence[PairedRows],
@@ -34,6 +37,7 @@ def compare(
     confidence: float = 0.95,
     replicates: int = 2_000,
     block_rows: int = 1,
+    may_be_lost: bool = False,
     footprints: tuple[Footprint, Footprint] | None = None,
     footprint_margins: FootprintMargins | None = None,
 ) -> TrialReport:
@@ -42,13 +46,15 @@ def compare(
     It passes only if every deciding metric is within its margin everywhere: an intersection of tests, which needs no
     correction. It fails where harm beyond a margin is shown; over segments that is corrected with Holm's method, since
     looking at many would find one by chance. ``block_rows`` is the length of blocks for rows without ``cluster``.
-    ``footprints`` are the champion's and the challenger's. Raises ValueError when a window has no margins.
+    Rows that the challenger has no score for fail it; with ``may_be_lost``, where its answers travel, they do beyond
+    chance. ``footprints`` are the champion's and the challenger's. Raises ValueError when a window has no margins.
     """
     missing = [rows.name for rows in windows if rows.name not in margins]
     if missing:
         raise ValueError(f"no margins for window {', '.join(missing)}; give one Margins for each window compared")
     measured = tuple(
-        _measure(rows, margins[rows.name], rng, task, threshold, confidence, replicates, block_rows) for rows in windows
+        _measure(rows, margins[rows.name], rng, task, threshold, confidence, replicates, block_rows, may_be_lost)
+        for rows in windows
     )
     judged = _judge(measured, margins, 1 - confidence)
     footprint = compare_footprints(*footprints, footprint_margins or FootprintMargins(), rng) if footprints else None
@@ -73,6 +79,7 @@ def _measure(
     confidence: float,
     replicates: int,
     block_rows: int,
+    may_be_lost: bool,
 ) -> WindowComparison:
     """Everything about one window but its verdicts, which need the segments of all windows."""
     has_truth = np.isfinite(rows.truth)
@@ -104,7 +111,8 @@ def _measure(
                     None if independent else units[mask], confidence, margins.of(segment),
                 )  # fmt: skip
         if segment == OVERALL and unscored_share > margins.max_unscored_share:
-            verdict = combine((verdict, _lost(unscored, unscored_share, margins.max_unscored_share, confidence)))
+            chance = may_be_lost and _is_chance(unscored[has_truth], margins.max_unscored_share, confidence)
+            verdict = combine((verdict, TrialVerdict.INCONCLUSIVE if chance else TrialVerdict.FAIL))
             reasons += (f"the challenger has no score for {unscored_share:.1%} of the rows that the champion scores",)
         scopes.append(ScopeComparison(rows.name, segment, n_rows, n_units, metrics, verdict, reasons))
     binary = task is Task.BINARY and len(truth) > 0
@@ -125,12 +133,14 @@ def _measure(
     )
 
 
-def _lost(unscored: np.ndarray, share: float, limit: float, confidence: float) -> TrialVerdict:
-    """Whether a ``share`` of unscored rows beyond ``limit`` is more than chance, by its exact limits (Clopper and
-    Pearson 1934). Rows that are unscored one after the other, such as those of a request that was lost, count once."""
+def _is_chance(unscored: np.ndarray, limit: float, confidence: float) -> bool:
+    """Whether more than ``limit`` of the rows (bool of shape (n,), some of them true) may be ``unscored`` by chance: by
+    its exact limits (Clopper and Pearson 1934), and less than `NO_CHANCE`. Rows that are unscored one after the other,
+    such as those of a request that was lost, count once."""
+    share = float(unscored.mean())
     runs = int(np.count_nonzero(np.diff(unscored.astype(np.int8), prepend=0) == 1))
-    low = scipy.stats.binomtest(runs, max(runs, round(runs / share))).proportion_ci(confidence).low
-    return TrialVerdict.FAIL if low > limit else TrialVerdict.INCONCLUSIVE
+    low = scipy.stats.binomtest(runs, round(runs / share)).proportion_ci(confidence).low
+    return share < NO_CHANCE and bool(low <= limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,4 +146,6 @@ def _quality(
         cluster=rows.cluster,
         segments=rows.segments,
     )
-    return compare([paired], {"shadow": margins}, rng, task=task, threshold=threshold, confidence=confidence)
+    return compare(
+        [paired], {"shadow": margins}, rng, task=task, threshold=threshold, confidence=confidence, may_be_lost=True
+    )

@@ -80,6 +80,21 @@ def test_defaults_are_named_as_what_they_are_and_not_as_multiples_of_one_another
     assert _of(_run(REFERENCE.assign(temp=REFERENCE["temp"] * 1.8)), "temp").filler is None
 
 
+def test_a_flag_that_is_rarely_set_is_a_column_and_no_default():
+    rare = (np.random.default_rng(5).random(len(REFERENCE)) < 0.05).astype(float)
+    reference = REFERENCE.assign(gust=rare)
+    copied = _of(_run(reference.assign(temp=rare), reference), "temp")
+    assert (copied.filler, copied.relation and copied.relation.of) == (None, "gust")
+    turned = _of(_run(reference.assign(gust=1 - rare), reference), "gust")
+    assert (turned.filler, str(turned.relation)) == (None, "reference × -1 +1")
+
+
+def test_where_most_wrong_rows_are_null_no_default_is_named():
+    gone = np.arange(len(REFERENCE)) % 20 != 0
+    served = REFERENCE.assign(temp=REFERENCE["temp"].mask(gone).where(gone, 12.0))
+    assert _of(_run(served), "temp").filler is None
+
+
 def test_values_of_another_hour_are_one_skew_of_their_source_with_its_lag():
     shifted = REFERENCE.assign(hour=REFERENCE["hour"] + pd.Timedelta(hours=5))
     shifted["sky"] = (

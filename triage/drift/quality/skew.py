@@ -128,7 +128,7 @@ def row_parity(
     ours, theirs = rows.iloc[found].reset_index(drop=True), table.iloc[place[found]].reset_index(drop=True)
     equal = {name: _equal(ours[name], theirs[name], tolerance) for name in present}
     times = ours[time] if time else None
-    parity = [_parity(name, ours, theirs, equal[name], sources, times, rng) for name in present]
+    parity = [_parity(name, ours, theirs, equal, sources, times, rng) for name in present]
     groups: dict[str, list[FeatureParity]] = {}
     for item in parity:
         groups.setdefault(item.source or item.feature, []).append(item)
@@ -187,24 +187,28 @@ def _parity(
     name: str,
     ours: pd.DataFrame,
     theirs: pd.DataFrame,
-    equal: np.ndarray,
+    agrees: Mapping[str, np.ndarray],
     sources: Mapping[str, str],
     times: pd.Series | None,
     rng: np.random.Generator,
 ) -> FeatureParity:
+    equal = agrees[name]
     null, other = ours[name].isna().to_numpy(), theirs[name].isna().to_numpy()
     share = float(equal.mean())
     gap = relation = None
-    filler = _filler(ours[name][~equal & ~null]) if share < EQUAL_SHARE else None
+    filler = _filler(ours[name][~equal]) if share < EQUAL_SHARE else None
     if is_number(ours[name]) and is_number(theirs[name]):
         apart = ~equal & ~null & ~other
         x, y = as_floats(theirs[name]), as_floats(ours[name])
         gap = float(np.median(np.abs(y - x)[apart])) if apart.any() else None
-        if share < EQUAL_SHARE and filler is None:
+        if share < EQUAL_SHARE:
             relation = find_affine(x[apart], y[apart], rng)
             if relation is None:
                 near = sorted(map(str, ours), key=lambda other: sources.get(other, "") != sources.get(name, ""))
                 relation = find_copy(name, near, ours, theirs, rng)
+    if relation is not None and filler is not None:
+        # Two defaults are multiples of one another; a column that is served right is what it looks like.
+        filler, relation = (None, relation) if _right(relation.of, agrees) else (filler, None)
     episode = find_episode(~equal, 1 - EQUAL_SHARE, times) if share < EQUAL_SHARE else None
     return FeatureParity(
         feature=name,
@@ -222,11 +226,16 @@ def _parity(
     )
 
 
+def _right(feature: str, agrees: Mapping[str, np.ndarray]) -> bool:
+    """Whether ``feature`` is served as computed; that is also said of no feature, and of one that can't be compared."""
+    return feature not in agrees or float(agrees[feature].mean()) >= EQUAL_SHARE
+
+
 def _filler(wrong: pd.Series) -> str | None:
-    """The value that at least nine in ten of ``wrong`` hold, where there are enough of them to tell."""
-    if len(wrong) < MIN_MATCHED:
+    """The value that at least nine in ten of ``wrong`` hold, where there are enough of them to tell; never null."""
+    held = wrong.dropna().astype(str).value_counts()
+    if len(wrong) < MIN_MATCHED or held.empty:
         return None
-    held = wrong.astype(str).value_counts()
     return str(held.index[0]) if held.iloc[0] >= FILLED_SHARE * len(wrong) else None
 
 
