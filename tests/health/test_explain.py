@@ -138,3 +138,13 @@ def test_what_the_kpi_gains_later_does_not_hide_what_it_lost_meanwhile(world, ti
 
 def test_errors_that_come_and_go_have_not_passed(world, times):
     assert lost(world, times, also_ill_from=END - 3_000) is None
+
+
+@pytest.mark.parametrize(("broken", "expected"), [(True, Verdict.SUPPORTS), (False, Verdict.INCONCLUSIVE)])
+def test_a_promise_broken_all_the_while_is_suspect_where_the_kpi_has_no_onset(world, times, broken, expected):
+    kpi, _, _ = world()
+    noise = np.random.default_rng(2).normal(0, 1e-4, times.size)
+    slow = signal("latency", times, 0.04 + noise + 0.02 * (times >= BEGAN))
+    found = explain(kpi, [replace(slow, broken=broken)], WINDOW, kpi_worse=Worse.LOWER)
+    assert found.verdict is expected
+    assert ("of which no onset was found" in found.statement) is broken

@@ -85,7 +85,8 @@ def explain(
       history shows with an out-of-sample R² of at least 0.1) explains less than a fifth of the drop, or got well
       again and less than a fifth of what the KPI lost (``kpi_worse``) was lost meanwhile.
     - ``supports``: one changed for the worse before or with the KPI, and explains at least a fifth; or it left the
-      range that history knows within a quarter of an hour of the KPI.
+      range that history knows within a quarter of an hour of the KPI; or, where the KPI's onset was not found, it
+      breaks its promise to the window's end.
     - ``inconclusive``: all else, above all when a signal that should be there is unmeasured.
     """
     rng = rng or np.random.default_rng(0)
@@ -228,6 +229,10 @@ def _weigh(
     why = found if isinstance(found, str) else f"history does not tie it to the KPI (R² {found.r_squared:.2f})"
     if close is not None:
         return Verdict.SUPPORTS, f"{close.statement}, together with the KPI; how much it explains is not known: {why}"
+    broken = next((signal.verdict for signal in early if signal.broken and signal.verdict.until is None), None)
+    if kpi.onset is None and broken is not None:
+        said = f"{broken.statement}, and still is while the KPI is worse, of which no onset was found"
+        return Verdict.SUPPORTS, f"{said}; how much it explains is not known: {why}"
     if lost_meanwhile is not None and lost_meanwhile < MATERIAL_SHARE:
         lasted = "it lasted" if len(early) == 1 else f"that and {len(early) - 1} more lasted"
         lost = f"{lost_meanwhile:.0%} of what the KPI lost was lost while {lasted}"
