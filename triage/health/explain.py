@@ -223,13 +223,13 @@ def _weigh(
         if share.high < MATERIAL_SHARE and not share.extrapolated:
             return Verdict.REFUTES, f"{said}: too little to explain it"
         return Verdict.INCONCLUSIVE, said
-    verdicts = {signal.verdict.name: signal.verdict for signal in early}
-    ranked = [verdicts[suspect.name] for suspect in suspects if suspect.name in verdicts]
-    close = next((verdict for verdict in ranked if _together(verdict.onset, kpi.onset)), None)
+    by_name = {signal.verdict.name: signal for signal in early}
+    ranked = [by_name[suspect.name] for suspect in suspects if suspect.name in by_name]
+    close = next((signal.verdict for signal in ranked if _together(signal.verdict.onset, kpi.onset)), None)
     why = found if isinstance(found, str) else f"history does not tie it to the KPI (R² {found.r_squared:.2f})"
     if close is not None:
         return Verdict.SUPPORTS, f"{close.statement}, together with the KPI; how much it explains is not known: {why}"
-    broken = next((signal.verdict for signal in early if signal.broken and signal.verdict.until is None), None)
+    broken = next((signal.verdict for signal in ranked if signal.broken and signal.verdict.until is None), None)
     if kpi.onset is None and broken is not None:
         said = f"{broken.statement}, and still is while the KPI is worse, of which no onset was found"
         return Verdict.SUPPORTS, f"{said}; how much it explains is not known: {why}"
