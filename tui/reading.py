@@ -60,12 +60,18 @@ class Reader:
             self._desk.journal.close()
 
 
+def is_left(screen: "Screen[Any]") -> bool:
+    """Whether ``screen``, or the app, is on its way out: its panels are then gone, or never were put together."""
+    there = screen.is_running and screen.is_attached and screen.app.is_running
+    return not there or screen not in screen.app.screen_stack
+
+
 async def for_screen(screen: "Screen[Any]", answer: Awaitable[T]) -> T:
     """The answer, where ``screen`` is still there to show it; else the worker that asked is cancelled."""
     try:
         return await answer
     finally:
-        if not (screen.is_running and screen.is_attached and screen.children):
+        if is_left(screen) or not screen.children:
             raise asyncio.CancelledError
 
 

@@ -1,5 +1,6 @@
 """What a person does in the app, by keys and by mouse."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -259,6 +260,15 @@ class _Going:
 
     def starting(self, incident: str) -> str:
         return ""
+
+
+@pytest.mark.parametrize("turns", range(0, 15, 2))
+async def test_a_screen_that_is_left_while_it_opens_falls_over_nothing(tmp_path: Path, turns: int) -> None:
+    async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        pilot.app.push_screen(IncidentScreen("search-1"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
 
 
 async def test_closing_says_what_goes_on_and_staying_is_the_default(tmp_path: Path) -> None:

@@ -56,11 +56,10 @@ class IncidentScreen(Live):
             for name in PANELS:
                 yield Sheet(name.capitalize(), id=name, classes="panel")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         self.query_one("#summary", Sheet).can_focus = False
         self._choose("evidence")
         self.sheet("ladder").focus()
-        super().on_mount()
 
     def gather(self, desk: "Desk") -> View:
         return self._reading(desk, self.home_app.executor.starting(self.incident))

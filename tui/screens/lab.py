@@ -49,8 +49,7 @@ class LabScreen(Live):
     def folder(self) -> "Path":
         return self.home_app.folder / "lab"
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    def begin(self) -> None:
         self.sheet("faults").focus()
 
     def gather(self, desk: "Desk") -> None:

@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from triage.errors import TriageError
 from tui.draw.times import age
-from tui.reading import for_screen
+from tui.reading import for_screen, is_left
 from tui.widgets.head import Head
 from tui.widgets.keybar import Keys
 from tui.widgets.sheet import Sheet
@@ -94,9 +94,15 @@ class Live(Screen[None]):
         return self.query_one(f"#{name}", Sheet)
 
     def on_mount(self) -> None:
+        if is_left(self):
+            return
         self.query_one(Head).place = self.PLACE
+        self.begin()
         self.reload()
         self.set_interval(POLL_SECONDS, self._tick)
+
+    def begin(self) -> None:
+        """What is to be done once the panels are there."""
 
     def on_screen_resume(self) -> None:
         self.note_state()

@@ -52,9 +52,8 @@ class PreventionScreen(Live):
                 yield Sheet("Backtest", id="rule")
                 yield Sheet("The change", id="change")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         self.sheet("standing").can_focus = False
-        super().on_mount()
         self.sheet("rules").focus()
 
     def gather(self, desk: "Desk") -> "Prevention":

@@ -77,10 +77,9 @@ class QueueScreen(Live):
             yield Sheet("Causes", id="glance-causes")
         yield Input(placeholder="words in any order; ↑ recalls earlier ones", id="filter", classes="-hidden")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         for name in ("glance", "glance-ladder", "glance-causes"):
             self.sheet(name).can_focus = False
-        super().on_mount()
         self.list.focus()
 
     @property

@@ -66,9 +66,8 @@ class RemedyScreen(Live):
             yield Sheet("Plan", id="stage")
             yield Sheet("Plan and alternatives", id="whole-plan")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         self.sheet("standing").can_focus = False
-        super().on_mount()
         self.sheet("way").focus()
 
     def gather(self, desk: "Desk") -> tuple[View, tuple[Planned, ...]]:

@@ -46,8 +46,7 @@ class ReportScreen(Live):
             yield Sheet("Sections", id="outline")
             yield Sheet("Report", id="report")
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    def begin(self) -> None:
         self.sheet("report").focus()
 
     def gather(self, desk: "Desk") -> int:
