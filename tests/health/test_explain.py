@@ -147,4 +147,4 @@ def test_a_promise_broken_all_the_while_is_suspect_where_the_kpi_has_no_onset(wo
     slow = signal("latency", times, 0.04 + noise + 0.02 * (times >= BEGAN))
     found = explain(kpi, [replace(slow, broken=broken)], WINDOW, kpi_worse=Worse.LOWER)
     assert found.verdict is expected
-    assert ("of which no onset was found" in found.statement) is broken
+    assert ("to the window's end, and the KPI's onset was not found" in found.statement) is broken

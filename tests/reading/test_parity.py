@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
-from tests.light_world import CATALOG, START, World, series, world
+from tests.light_world import START, World, series, world
 from triage.incident import CauseKind, Verdict
 
 
@@ -15,14 +14,9 @@ def skewed(kept_one_in: int) -> World:
     """In the incident the model was asked with blurred bargains, and what it then showed sold badly; the pipeline kept
     one row in ``kept_one_in``, as it ought to have been served."""
     made = world(40, far=0.1)
-    made.text = CATALOG.replace(
-        "  training: {version", '  pipeline: {version: "1", path: pipeline, time: at, key: id}\n  training: {version'
-    ).replace("    baseline:", "    reference: {dataset: pipeline}\n    baseline:")
     right = made.tables["log"].to_pandas()
     late = right["at"] >= pd.Timestamp(START)
-    made.tables["pipeline"] = pa.Table.from_pandas(
-        right.loc[right.index % kept_one_in == 0, ["id", "at", "place", "bargain", "age"]], preserve_index=False
-    )
+    made.keep_pipeline(right[right.index % kept_one_in == 0])
     noise = np.random.default_rng(2).random(len(right))
     blurred = right["bargain"].where(~late, (0.8 * right["bargain"] + 0.2 * noise).round(3))
     far = (right["place"] == "ZH").to_numpy()

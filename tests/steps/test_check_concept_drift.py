@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.light_world import ALERT_AT, CATALOG, START, World, answer, world
+from tests.light_world import ALERT_AT, START, World, answer, world
 from triage.drift.concept.stream import Detector, StreamChange
 from triage.incident import CauseKind, Evidence, Verdict, Window
 from triage.steps.check_concept_drift import moved_by, unless_skewed, unless_spoiled, with_onset
@@ -18,15 +18,13 @@ def skewed_world(feature: str) -> World:
     made = world(8, far=0.1)
     log, truth = made.tables["log"].to_pandas(), made.tables["truth"].to_pandas()
     rng, late = np.random.default_rng(3), (log["at"] >= START).to_numpy()
-    made.tables["pipeline"] = pa.Table.from_pandas(log[["id", "at", "place", "bargain", "age"]], preserve_index=False)
+    made.keep_pipeline(log)
     log = log.copy()  # Arrow shares its memory
     lost = late & (log["bargain"] > 0.5).to_numpy()
     log.loc[late, feature] = rng.permutation(log.loc[late, feature].to_numpy())
     made.tables["log"] = pa.Table.from_pandas(log.assign(score=answer(log)), preserve_index=False)
     truth["bought"] = truth["bought"].where(~lost, 0)
     made.tables["truth"] = pa.Table.from_pandas(truth, preserve_index=False)
-    text = CATALOG.replace("models:", '  pipeline: {version: "1", path: pipeline, time: at, key: id}\nmodels:')
-    made.text = text.replace("    baseline:", "    reference: {dataset: pipeline}\n    baseline:")
     return made
 
 

@@ -231,7 +231,7 @@ def _weigh(
         return Verdict.SUPPORTS, f"{close.statement}, together with the KPI; how much it explains is not known: {why}"
     broken = next((signal.verdict for signal in ranked if signal.broken and signal.verdict.until is None), None)
     if kpi.onset is None and broken is not None:
-        said = f"{broken.statement}, and still is while the KPI is worse, of which no onset was found"
+        said = f"{broken.statement}, to the window's end, and the KPI's onset was not found"
         return Verdict.SUPPORTS, f"{said}; how much it explains is not known: {why}"
     if lost_meanwhile is not None and lost_meanwhile < MATERIAL_SHARE:
         lasted = "it lasted" if len(early) == 1 else f"that and {len(early) - 1} more lasted"

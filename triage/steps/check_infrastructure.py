@@ -67,8 +67,8 @@ def run(ctx: Context) -> Findings:
     if down is not None and len(failed) == len(signals):
         raise down
     kpi, kpi_source = metrics.kpi(ctx)
-    falling = Worse.LOWER if ctx.model.kpi.direction is Direction.HIGHER_IS_BETTER else Worse.HIGHER
-    found = _as_promised(explain(kpi, signals, ctx.incident.window, kpi_worse=falling, rng=ctx.rng), signals)
+    worse = _against(ctx.model.kpi.direction)
+    found = _as_promised(explain(kpi, signals, ctx.incident.window, kpi_worse=worse, rng=ctx.rng), signals)
     if found.verdict is Verdict.SUPPORTS and found.share is None and (part := logged_part(ctx)) < 1:
         said = f"{found.statement}; {1 - part:.0%} of the drop is of requests that left no row in the serving log"
         found = replace(found, statement=said, share=1 - part)
@@ -107,8 +107,10 @@ def _hardly_open(verdict: Verdict, signals: list[Signal], *, asked_in_vain: bool
     if verdict is not Verdict.INCONCLUSIVE or any(signal.broken for signal in signals):
         return False
     gone = [signal for signal in signals if signal.verdict.change is Change.UNMEASURED]
-    worse = any(signal.verdict.is_worse for signal in signals)
-    return not gone or not (worse or asked_in_vain or any(signal.series.values.size for signal in gone))
+    if not gone:
+        return True
+    silent = any(signal.series.values.size for signal in gone)
+    return not silent and not asked_in_vain and not any(signal.verdict.is_worse for signal in signals)
 
 
 def _as_promised(found: Explanation, signals: list[Signal]) -> Explanation:
@@ -161,7 +163,11 @@ def _budget(ctx: Context, promised: ServiceLevel) -> Evidence:
 def _worse(promised: ServiceLevel) -> Worse:
     if promised.kind is LevelKind.THROUGHPUT:
         return Worse.BOTH
-    return Worse.LOWER if promised.direction is Direction.HIGHER_IS_BETTER else Worse.HIGHER
+    return _against(promised.direction)
+
+
+def _against(direction: Direction) -> Worse:
+    return Worse.LOWER if direction is Direction.HIGHER_IS_BETTER else Worse.HIGHER
 
 
 def _missing(promised: ServiceLevel, error: TriageError) -> Signal:

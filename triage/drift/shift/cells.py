@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from triage.drift.profiles.columns import numbers
 from triage.drift.profiles.edges import centre_and_scale
-from triage.drift.profiles.keys import CELLS, cell_bits, rank_of_key, write_keys
+from triage.drift.profiles.keys import CELLS, cell_bits, rank_of_key
 
 _SLICE_ROWS = 1 << 17
 _SAMPLE = 1 << 14
@@ -23,12 +23,7 @@ class Axis:
     def bits(self, values: np.ndarray) -> np.ndarray:
         """The cell (upper half) of each value and its place within (lower half), uint32; sign and magnitude."""
         with np.errstate(over="ignore"):
-            return cell_bits(values + self.origin, self.scale)
-
-    @property
-    def origin(self) -> float:
-        """What is added to a value, so that -0.0 becomes 0.0."""
-        return 0.0 - self.shift
+            return cell_bits(values + (0.0 - self.shift), self.scale)  # -0.0 + 0.0 is 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +48,8 @@ class Cells:
             return np.empty(0), np.empty(0, np.int64)
         by_key = chosen[rank]
         values, keys = [np.empty(0)], [np.empty(0, np.uint16)]
-        places, marked = np.empty(_SLICE_ROWS, np.intp), np.empty(_SLICE_ROWS, bool)
         for part, part_keys in zip(self.parts, self.keys, strict=True):
-            n = len(part)
-            np.copyto(places[:n], part_keys)
-            picked = np.flatnonzero(by_key.take(places[:n], out=marked[:n], mode="clip"))
+            picked = np.flatnonzero(by_key.take(part_keys))
             values.append(part.take(picked))
             keys.append(part_keys.take(picked))
         return np.concatenate(values), rank.take(np.concatenate(keys))
@@ -73,9 +65,6 @@ def axis_of(values: np.ndarray) -> Axis:
 def cells_of(column: pa.ChunkedArray, axis: Axis) -> Cells:
     """Count one column of numbers in the cells of ``axis``. Infinities count as the largest values there are."""
     parts, kept, counts, missing = [], [], np.zeros(CELLS, np.int64), 0
-    centred = np.empty(_SLICE_ROWS)
-    places = centred.view(np.int64)  # the centred values are done with once there are keys
-    power, magnitude = np.empty(_SLICE_ROWS, np.float32), np.empty(_SLICE_ROWS, np.float32)
     for chunk in column.chunks:
         found = numbers(chunk)
         values = found.values
@@ -86,12 +75,8 @@ def cells_of(column: pa.ChunkedArray, axis: Axis) -> Cells:
         missing += found.nulls + len(found.values) - len(values)
         for start in range(0, len(values), _SLICE_ROWS):
             part = values[start : start + _SLICE_ROWS]
-            n = len(part)
-            with np.errstate(over="ignore", under="ignore"):
-                np.add(part, axis.origin, out=centred[:n])
-                keys = write_keys(centred[:n], axis.scale, power[:n], magnitude[:n]).copy()
-            np.copyto(places[:n], keys)
-            counts += np.bincount(places[:n], minlength=CELLS)
+            keys = (axis.bits(part) >> np.uint32(16)).astype(np.uint16)
+            counts += np.bincount(keys, minlength=CELLS)
             parts.append(part)
             kept.append(keys)
     by_rank = np.zeros(CELLS, np.int64)
