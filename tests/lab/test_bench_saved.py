@@ -48,7 +48,7 @@ def test_the_same_evidence_under_another_card_is_another_diagnosis():
     assert weighed_again(again, card).diagnosis == _result().diagnosis
 
 
-@pytest.mark.parametrize("body", ["{", "{}", '{"name": 1, "baselines": 3}', "[1]"])
+@pytest.mark.parametrize("body", ["", "\n", "{", "{}", '{"name": 1, "baselines": 3}', "[1]"])
 def test_a_file_that_holds_no_results_is_refused_with_a_hint(tmp_path, body):
     path = tmp_path / "x.jsonl"
     path.write_text(body)

@@ -31,11 +31,14 @@ def load(path: Path) -> list[Result]:
     """The results in ``path``. Raises UsageError where it is not such a file."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        return [_result(json.loads(line)) for line in lines if line.strip()]
+        found = [_result(json.loads(line)) for line in lines if line.strip()]
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}", hint=HINT) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} holds no results of a benchmark: {error}", hint=HINT) from None
+    if not found:
+        raise UsageError(f"{path} holds no results of a benchmark: it is empty", hint=HINT)
+    return found
 
 
 def weighed_again(result: Result, card: Scorecard) -> Result:
