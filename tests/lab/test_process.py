@@ -39,6 +39,14 @@ def test_free_ports_are_different_and_free():
     assert not any(answers(f"http://127.0.0.1:{port}/") for port in ports[:3])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's range")
+def test_a_free_port_is_none_that_the_system_gives_to_an_outgoing_connection():
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    if first < 32_768:
+        pytest.skip(f"this system gives out ports from {first} on")
+    assert not any(first <= port <= last for port in free_ports(50))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the tie of a child to its parent is Linux's")
 def test_a_child_dies_with_a_parent_that_is_killed(tmp_path: Path):
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True)

@@ -19,12 +19,12 @@ import pytest
 
 from triage.adapters.prometheus import PrometheusMetrics
 from triage.catalog import Catalog
-from triage.errors import NotFound, UsageError
+from triage.errors import NotFound, StepFailed, UsageError
 from triage.incident import Window
 from triage.lab.binaries import find
 from triage.lab.folder import LabFolder, read_json
 from triage.lab.inject import clear, inject
-from triage.lab.process import answers
+from triage.lab.process import Spec, answers
 from triage.lab.stack import LabStatus, down, status, up
 from triage.ports import Rollout
 from triage.wiring import connect
@@ -297,3 +297,13 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no lab"):
         up(tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_server_that_does_not_stay_is_named_with_its_last_words(tmp_path, monkeypatch):
+    slow = Spec("blue", (sys.executable, "-c", "import time; time.sleep(60)"), ready_url="http://127.0.0.1:9/")
+    dies = Spec("exporter", (sys.executable, "-c", "raise SystemExit('the port is taken')"))
+    monkeypatch.setattr("triage.lab.setup.prepare", lambda *a, **k: [slow, dies])
+    with pytest.raises(StepFailed, match=r"^exporter ended .*: the port is taken") as failed:
+        up(tmp_path / "lab", owned=True)
+    assert str(tmp_path / "lab" / "run" / "exporter.log") in (failed.value.hint or "")
+    assert not status(tmp_path / "lab").running

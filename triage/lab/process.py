@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from urllib.request import ProxyHandler, build_opener
 import psutil
 
 _PR_SET_PDEATHSIG = 1
+_PORTS = range(15_000, 32_000)
+"""Below the ports that systems give to outgoing connections (from 32768 on Linux, from 49152 elsewhere)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,19 @@ class Spec:
 
 
 def free_ports(count: int) -> list[int]:
-    """``count`` ports of the loopback interface that nobody listens on, all different."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]
+    """``count`` ports of the loopback interface that nobody listens on, all different.
+
+    They stay free until a server takes them, be it minutes later: no outgoing connection is given one of them, and
+    another lab that looks at the same time draws others.
+    """
+    draw = random.SystemRandom()
+    found: list[int] = []
+    for port in draw.sample(_PORTS, len(_PORTS)):
+        if len(found) == count:
+            break
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found
 
 
 def start(spec: Spec, log: Path, *, dies_with_us: bool = True, keep_open: int | None = None) -> subprocess.Popen[bytes]:

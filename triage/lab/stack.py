@@ -20,6 +20,7 @@ from triage.lab.switches import Switched
 Progress = Callable[[str], None]
 
 _READY_SECONDS = 180.0
+_TRIES = 2
 _GRACE_SECONDS = 8.0
 
 
@@ -188,23 +189,21 @@ def _start_keeper(lab: LabFolder, owned: bool) -> None:
 
 def _wait_until_ready(lab: LabFolder, count: int) -> LabStatus:
     deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline:
+    while True:
         found = status(lab.home)
         if found.ready and len(found.processes) == count:
             return found
-        ailing = next((process for process in found.processes if process.restarts > 2), None)
-        if ailing is not None:
+        ending = [process for process in found.processes if process.restarts > _TRIES]
+        if ending or time.monotonic() > deadline:
             break
         time.sleep(0.1)
-    found = status(lab.home)
-    late = [process for process in found.processes if process.state != "ready"]
     _sweep(lab)
+    late = ending or [process for process in found.processes if process.state != "ready"]
     if not late:
         raise StepFailed("the lab's keeper did not start", hint=f"see {lab.log('keeper')}")
-    raise StepFailed(
-        f"{', '.join(process.name for process in late)} did not come up: {_last_words(late[0].log)}",
-        hint=f"the whole log is {late[0].log}",
-    )
+    names, log = ", ".join(process.name for process in late), late[0].log
+    how = "ended as often as it was started" if ending else "did not come up"
+    raise StepFailed(f"{names} {how}: {_last_words(log)}", hint=f"the whole log is {log}")
 
 
 def _last_words(log: Path) -> str:
