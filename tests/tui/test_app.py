@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -328,6 +329,31 @@ async def test_a_run_is_started_with_parameters_from_a_form_that_the_steps_make(
     snapshot = journal.document(journal.read("my_model-1").playbook_digest)
     journal.close()
     assert "shown: 7" in snapshot
+
+
+async def test_the_form_takes_a_window_as_a_catalogue_writes_one(tmp_path: Path) -> None:
+    (tmp_path / "triage.yaml").write_text(init_text())
+    started: list[str] = []
+    async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        pilot.app.executor.start = started.append  # type: ignore[attr-defined]
+        await press(pilot, "n")
+        form = pilot.app.screen
+        window, start = form.query_one("#window", Input), form.query_one("#start", Button)
+        fault = form.query_one("#fault", Static)
+        assert window.placeholder == "2d"
+        for wrong, answer in (("4", "add a unit: 4s, 4m or 4h"), ("0m", "longer than zero")):
+            window.value = wrong
+            start.press()
+            await until(pilot, lambda answer=answer: answer in str(fault.render()))
+            await until(pilot, lambda: not start.disabled)
+        window.value = "1h30m"
+        start.press()
+        await until(pilot, lambda: started == ["my_model-1"])
+    journal = Journal(tmp_path / "journal.db", app(tmp_path).clock)
+    taken = journal.read("my_model-1").window
+    journal.close()
+    assert taken.end - taken.start == timedelta(minutes=90)
 
 
 async def test_a_feature_shows_its_history_its_segments_and_what_else_was_found_of_it(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def servers(lab: Lab, starting: Sequence[str]) -> list[Item]:
     items += [_server(one.name, one.state, one.memory_mib, one.url) for one in status.processes]
     if status.running:
         items += [blank(), _told(f"catalogue {status.catalog}", "", "quiet")]
+    if status.starved:
+        items.append(_told(str(status.starved), "? ", "warn"))
     items += [_told(f"without {gone.name}: {gone.without} ({gone.install})", "? ", "warn") for gone in status.missing]
     return items
 

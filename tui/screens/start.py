@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the form offers for one catalogue: its models, each with the hours of its incident window."""
+    """What the form offers for one catalogue: its models, each with the length of its incident window."""
 
-    models: dict[str, float]
+    models: dict[str, timedelta]
     playbooks: tuple[str, ...]
 
 
@@ -55,8 +55,8 @@ class Start(ModalScreen[str | None]):
                     yield Label("Alert fired at (RFC 3339)")
                     yield Input(self._now.strftime("%Y-%m-%dT%H:%M:%SZ"), id="at", compact=True)
                 with Vertical():
-                    yield Label("Window before it, hours")
-                    yield Input("", placeholder="the catalogue's", id="hours", type="number", compact=True)
+                    yield Label("Window before it")
+                    yield Input("", placeholder="the catalogue's", id="window", compact=True)
             yield Label("Playbook")
             yield Select[str]([], prompt="the one for this alert", id="playbook", allow_blank=True, compact=True)
             yield Vertical(id="params")
@@ -107,8 +107,10 @@ class Start(ModalScreen[str | None]):
 
     @on(Select.Changed, "#model")
     def _model_chosen(self, event: Select.Changed) -> None:
-        hours = self._choice.models.get(str(event.value))
-        self.query_one("#hours", Input).placeholder = f"{hours:g}" if hours else "the catalogue's"
+        from triage.catalog.fields import format_duration
+
+        length = self._choice.models.get(str(event.value))
+        self.query_one("#window", Input).placeholder = format_duration(length) if length else "the catalogue's"
 
     @on(Select.Changed, "#playbook")
     def _playbook_chosen(self, event: Select.Changed) -> None:
@@ -164,13 +166,13 @@ class Start(ModalScreen[str | None]):
         button = self.query_one("#start", Button)
         button.disabled = True
         model, playbook = (self.query_one(f"#{name}", Select).value for name in ("model", "playbook"))
-        at, hours, said = (self.query_one(f"#{name}", Input).value for name in ("at", "hours", "said"))
+        at, window, said = (self.query_one(f"#{name}", Input).value for name in ("at", "window", "said"))
         path = self._catalog
         try:
             if not isinstance(model, str):
                 raise UsageError("no model is chosen", hint="choose one of the catalogue's models")
             fired = _time(at)
-            length = _hours(hours)
+            length = _length(window)
             settings = self._settings()
             book = playbook if isinstance(playbook, str) else None
             opened = await for_screen(
@@ -195,10 +197,10 @@ def _choice(path: Path) -> Choice:
     from triage.playbook import shipped
 
     catalog = load_catalog(path)
-    hours = {name: model.windows.incident.total_seconds() / 3600 for name, model in catalog.models.items()}
+    lengths = {name: model.windows.incident for name, model in catalog.models.items()}
     folders = (shipped(), catalog.folder / "playbooks")
     names = {file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.yaml")}
-    return Choice(hours, tuple(sorted(names)))
+    return Choice(lengths, tuple(sorted(names)))
 
 
 def _params(path: Path, playbook: str) -> "tuple[tuple[str, Param], ...]":
@@ -214,7 +216,7 @@ def _open(
     path: Path,
     model: str,
     fired: datetime,
-    hours: float | None,
+    length: timedelta | None,
     playbook: str | None,
     said: str,
     settings: dict[str, dict[str, Any]],
@@ -223,7 +225,7 @@ def _open(
     from triage.incident import Alert, Window
 
     catalog = load_catalog(path)
-    window = Window(fired - timedelta(hours=hours), fired) if hours else None
+    window = Window(fired - length, fired) if length else None
     alert = Alert(name="ModelQualityDrop", model=model, starts_at=fired, summary=said, origin="the app")
     return desk.receive(alert, catalog, playbook=playbook, window=window, settings=settings).incident
 
@@ -235,11 +237,16 @@ def _time(text: str) -> datetime:
         raise UsageError(f"'{text}' is no time with a zone", hint="write it like 2026-11-04T00:00:00Z") from None
 
 
-def _hours(text: str) -> float | None:
+def _length(text: str) -> timedelta | None:
+    from triage.catalog.fields import parse_duration
+    from triage.document import Wrong
+
+    if not text.strip():
+        return None
     try:
-        hours = float(text) if text.strip() else None
-    except ValueError:
-        hours = -1.0
-    if hours is not None and not 0 < hours <= 24 * 366:
-        raise UsageError(f"'{text}' is no window's length", hint="write hours, such as 48")
-    return hours
+        length = parse_duration(text)
+    except Wrong as error:
+        raise UsageError(f"the window {error}", hint=error.hint) from None
+    if not length:
+        raise UsageError("the window must be longer than zero", hint="leave it empty for the catalogue's")
+    return length
