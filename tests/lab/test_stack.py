@@ -13,35 +13,25 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import psutil
 import pyarrow.dataset as ds
 import pytest
 
+from tests.lab.standing import everything, gone, needs_alertmanager, needs_prometheus
 from triage.adapters.prometheus import PrometheusMetrics
 from triage.catalog import Catalog
 from triage.errors import NotFound, StepFailed, UsageError
 from triage.incident import Window
 from triage.lab.binaries import find
-from triage.lab.folder import LabFolder, read_json
+from triage.lab.folder import LabFolder
 from triage.lab.inject import clear, inject
-from triage.lab.process import Spec, answers
+from triage.lab.process import Spec
 from triage.lab.stack import LabStatus, down, status, up
 from triage.ports import Rollout
 from triage.wiring import connect
 
 ROWS = 24_000
 
-pytestmark = [
-    pytest.mark.xdist_group("lab"),
-    pytest.mark.skipif(
-        find("prometheus") is None or find("promtool") is None,
-        reason="needs prometheus on PATH: apt-get install prometheus",
-    ),
-    pytest.mark.skipif(
-        find("alertmanager") is None,
-        reason="needs alertmanager on PATH: apt-get install prometheus-alertmanager",
-    ),
-]
+pytestmark = [pytest.mark.xdist_group("lab"), needs_prometheus, needs_alertmanager]
 
 
 @pytest.fixture(scope="module")
@@ -103,22 +93,6 @@ def eventually(condition, seconds: float = 100.0) -> bool:
             return True
         time.sleep(0.5)
     return False
-
-
-def gone(pids: list[int], urls: list[str]) -> bool:
-    def runs(pid: int) -> bool:
-        try:
-            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
-    return not any(runs(pid) for pid in pids) and not any(answers(url) for url in urls)
-
-
-def everything(folder: Path) -> tuple[list[int], list[str]]:
-    document = read_json(LabFolder(folder).state) or {}
-    entries = document["processes"]
-    return [document["keeper"]["pid"], *(one["pid"] for one in entries)], [one["url"] for one in entries if one["url"]]
 
 
 def test_everything_is_ready_in_less_than_two_gigabytes(lab):
