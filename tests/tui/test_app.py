@@ -1,12 +1,15 @@
 """What a person does in the app, by keys and by mouse."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select, Static
 
 from tests.report import sample
@@ -304,12 +307,19 @@ async def _look(pilot: object) -> None:
     await settle(pilot)  # type: ignore[arg-type]
 
 
-async def test_a_run_is_started_with_parameters_from_a_form_that_the_steps_make(tmp_path: Path) -> None:
-    (tmp_path / "triage.yaml").write_text(init_text())
+@asynccontextmanager
+async def _beside_a_catalogue(folder: Path) -> AsyncIterator[tuple[Pilot[None], list[str]]]:
+    """The app beside a new catalogue, and the incidents whose runs it started."""
+    (folder / "triage.yaml").write_text(init_text())
     started: list[str] = []
-    async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
+    async with app(standard(folder)).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         pilot.app.executor.start = started.append  # type: ignore[attr-defined]
+        yield pilot, started
+
+
+async def test_a_run_is_started_with_parameters_from_a_form_that_the_steps_make(tmp_path: Path) -> None:
+    async with _beside_a_catalogue(tmp_path) as (pilot, started):
         await press(pilot, "p")
         sheet(pilot, "books").choose(next(key for key in sheet(pilot, "books").keys if "model_quality_drop" in key))
         await press(pilot, "n")
@@ -332,22 +342,24 @@ async def test_a_run_is_started_with_parameters_from_a_form_that_the_steps_make(
 
 
 async def test_the_form_takes_a_window_as_a_catalogue_writes_one(tmp_path: Path) -> None:
-    (tmp_path / "triage.yaml").write_text(init_text())
-    started: list[str] = []
-    async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
-        await settle(pilot)
-        pilot.app.executor.start = started.append  # type: ignore[attr-defined]
+    async with _beside_a_catalogue(tmp_path) as (pilot, started):
         await press(pilot, "n")
         form = pilot.app.screen
+        at, now = form.query_one("#at", Input), form.query_one("#at", Input).value
         window, start = form.query_one("#window", Input), form.query_one("#start", Button)
         fault = form.query_one("#fault", Static)
         assert window.placeholder == "2d"
-        for wrong, answer in (("4", "add a unit: 4s, 4m or 4h"), ("0m", "longer than zero")):
-            window.value = wrong
+        for fired, wrong, answer in (
+            (now, "4", "add a unit: 4s, 4m or 4h"),
+            (now, "0m", "longer than zero"),
+            ("0001-01-01T00:00:00Z", "3650d", "is not between the years 2000"),
+            ("yesterday", "", "is no time"),
+        ):
+            at.value, window.value = fired, wrong
             start.press()
             await until(pilot, lambda answer=answer: answer in str(fault.render()))
             await until(pilot, lambda: not start.disabled)
-        window.value = "1h30m"
+        at.value, window.value = now, "1h30m"
         start.press()
         await until(pilot, lambda: started == ["my_model-1"])
     journal = Journal(tmp_path / "journal.db", app(tmp_path).clock)

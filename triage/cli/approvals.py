@@ -4,12 +4,12 @@ Also triage note: a person's words in a section of the report."""
 
 import argparse
 import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import json_flag
 from triage.cli.incidents import chosen, open_desk
 from triage.cli.output import say
+from triage.cli.times import length_of_time
 from triage.errors import UsageError
 from triage.plain import visible
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: "argparse._SubParsersAction[Any]") -> None:
     command = _command(commands, "approve", "let a plan's change happen, once", reason=False)
-    command.add_argument("--ttl", type=_duration, metavar="4h", help="how long it holds (at most the catalogue's)")
+    command.add_argument("--ttl", type=length_of_time, metavar="4h", help="how long it holds (at most the catalogue's)")
     command.add_argument("--plan", metavar="DIGEST", help="the plan that is meant, by its first 12 digits or more")
     words = "approve the plan that was shown without typing its digits; without a terminal name it with --plan"
     command.add_argument("--yes", action="store_true", help=words)
@@ -180,16 +180,3 @@ def _name(text: str) -> str:
     if not name:
         raise argparse.ArgumentTypeError("a name is needed")
     return name[:100]
-
-
-def _duration(text: str) -> timedelta:
-    from triage.catalog.fields import parse_duration
-    from triage.document import Wrong
-
-    try:
-        length = parse_duration(text)
-    except Wrong as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if length <= timedelta():
-        raise argparse.ArgumentTypeError("must be longer than zero")
-    return length

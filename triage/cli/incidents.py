@@ -3,12 +3,13 @@
 import argparse
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import json_flag
 from triage.cli.output import as_json, say, table
+from triage.cli.times import time_of_day
 from triage.errors import NotFound, StepFailed, UsageError
 from triage.plain import visible
 
@@ -64,11 +65,7 @@ def _moment(text: str) -> tuple[str, datetime]:
     name, equals, time = text.partition("=")
     if not equals or name not in ("onset", "detected", "mitigated", "resolved"):
         raise argparse.ArgumentTypeError("write onset, detected, mitigated or resolved, '=' and a time")
-    try:
-        at = datetime.fromisoformat(time)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{time}' is no time; write it like 2026-11-04T00:00:00Z") from None
-    return name, at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return name, time_of_day(time)
 
 
 def count(text: str) -> int:

@@ -9,6 +9,7 @@ from triage.cli.approvals import user
 from triage.cli.common import catalog_flag, json_flag, load_catalog
 from triage.cli.incidents import chosen, open_desk
 from triage.cli.output import progress, say
+from triage.cli.times import time_of_day
 from triage.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,14 +107,6 @@ def _setting(text: str) -> tuple[str, str, Any]:
         return step, param, yaml.safe_load(value)
     except yaml.YAMLError:
         return step, param, value
-
-
-def time_of_day(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no time; write it like 2026-11-04T00:00:00Z") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _window(text: str) -> "Window":

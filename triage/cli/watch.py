@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from triage.cli.common import catalog_flag, json_flag, load_catalog
 from triage.cli.output import as_json, progress, say
-from triage.cli.run import time_of_day
+from triage.cli.times import time_of_day
 from triage.errors import UsageError
 from triage.plain import visible
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
@@ -41,14 +42,16 @@ def free_ports(count: int) -> list[int]:
     They stay free until a server takes them, be it minutes later: no outgoing connection is given one of them, and
     another lab that looks at the same time draws others.
     """
-    draw = random.SystemRandom()
-    found: list[int] = []
-    for port in draw.sample(_PORTS, len(_PORTS)):
-        if len(found) == count:
-            break
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found.append(port)
-    return found
+    drawn = random.SystemRandom().sample(_PORTS, len(_PORTS))
+    return list(islice(filter(_is_free, drawn), count))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def start(spec: Spec, log: Path, *, dies_with_us: bool = True, keep_open: int | None = None) -> subprocess.Popen[bytes]:

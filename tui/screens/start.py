@@ -1,9 +1,11 @@
 """Starting a run: a form over the models of the catalogue."""
 
+from argparse import ArgumentTypeError
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -13,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Select, Static
 
-from triage.codec import parse_time
+from triage.cli.times import length_of_time, time_of_day
 from triage.errors import TriageError, UsageError
 from tui.draw.lines import say
 from tui.reading import for_screen
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from triage.desk import Desk
     from tui.draw.playbooks import Param
     from tui.home import Home
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +175,8 @@ class Start(ModalScreen[str | None]):
         try:
             if not isinstance(model, str):
                 raise UsageError("no model is chosen", hint="choose one of the catalogue's models")
-            fired = _time(at)
-            length = _length(window)
+            fired = _written(time_of_day, at)
+            length = _written(length_of_time, window, "the window") if window.strip() else None
             settings = self._settings()
             book = playbook if isinstance(playbook, str) else None
             opened = await for_screen(
@@ -230,23 +234,9 @@ def _open(
     return desk.receive(alert, catalog, playbook=playbook, window=window, settings=settings).incident
 
 
-def _time(text: str) -> datetime:
+def _written(read: Callable[[str], T], text: str, subject: str = "") -> T:
+    """What ``read`` makes of the text of a field. Raises UsageError, which names the ``subject``."""
     try:
-        return parse_time(text.strip())
-    except ValueError:
-        raise UsageError(f"'{text}' is no time with a zone", hint="write it like 2026-11-04T00:00:00Z") from None
-
-
-def _length(text: str) -> timedelta | None:
-    from triage.catalog.fields import parse_duration
-    from triage.document import Wrong
-
-    if not text.strip():
-        return None
-    try:
-        length = parse_duration(text)
-    except Wrong as error:
-        raise UsageError(f"the window {error}", hint=error.hint) from None
-    if not length:
-        raise UsageError("the window must be longer than zero", hint="leave it empty for the catalogue's")
-    return length
+        return read(text)
+    except ArgumentTypeError as error:
+        raise UsageError(f"{subject} {error}".strip()) from None
