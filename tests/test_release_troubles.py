@@ -102,8 +102,12 @@ def test_a_router_that_refuses_the_canary_stops_it_in_a_state_to_be_resumed(home
     assert "can't be loaded" in stopped.state_reason
     assert world.served() == ("1", "1")
     world.router.broken.clear()
-    assert desk.advance(name, again=True).state is State.CLOSED
+    stood = []
+    done = desk.advance(name, again=True, progress=lambda line: stood.append(desk.journal.read(name).state))
+    assert done.state is State.CLOSED
     assert world.served() == ("2", "2")
+    assert stood
+    assert State.NEEDS_PERSON not in stood, "it is worked on again"
 
 
 class Full:

@@ -94,7 +94,8 @@ class Executor:
         """Steps that failed may be tried once more."""
         failed = engine.unfinished(self._read(), self._playbook)
         if failed:
-            self._append(*map(_reopened, failed))
+            opened = Entry("state_changed", {"state": State.OPEN, "reason": "tried once more"})
+            self._append(*map(_reopened, failed), opened)
 
     def _move(self) -> Incident | None:
         """Do the next thing; the incident, once there is nothing more to do now."""
