@@ -8,7 +8,19 @@ import pytest
 from tests.light_world import world
 from triage.cli import main
 
-HEAVY = ("mlflow", "numpy", "pandas", "pyarrow", "pydantic", "scipy", "sklearn", "statsmodels", "textual", "yaml")
+HEAVY = (
+    "mlflow",
+    "numba",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "scipy",
+    "sklearn",
+    "statsmodels",
+    "textual",
+    "yaml",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -33,13 +33,11 @@ def bins_by_sorting(a: np.ndarray, b: np.ndarray, parts: int) -> tuple[list[int]
 
 
 @settings(max_examples=200, deadline=None)
-@given(samples, samples, st.sampled_from([0, 100]))
-def test_distance_and_bins_equal_those_by_sorting(
-    baseline: list[float], current: list[float], sorted_at_once: int
-) -> None:
+@given(samples, samples, st.sampled_from([0.0, 0.5, 1.0]))
+def test_distance_and_bins_equal_those_by_sorting(baseline: list[float], current: list[float], many: float) -> None:
     a, b = np.array(baseline) + 0.0, np.array(current) + 0.0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("triage.drift.shift.search._SORTED_AT_ONCE", sorted_at_once)
+        patch.setattr("triage.drift.shift.search._MANY", many)
         result = found(a, b)
     assert result.distance == pytest.approx(by_sorting(a, b), abs=1e-12)
     assert (result.baseline.tolist(), result.current.tolist()) == bins_by_sorting(a, b, 10)
@@ -47,7 +45,7 @@ def test_distance_and_bins_equal_those_by_sorting(
 
 @pytest.mark.parametrize("shift", [0.0, 0.02, 1.0])
 @pytest.mark.parametrize("digits", [0, 1, 3, 15])
-def test_large_columns_are_split_and_still_exact(shift: float, digits: int) -> None:
+def test_large_columns_are_exact_as_well(shift: float, digits: int) -> None:
     rng = np.random.default_rng(digits)
     a = np.round(rng.normal(0, 3, 60_000), digits) + 0.0
     b = np.round(rng.normal(shift, 3, 50_000), digits) + 0.0

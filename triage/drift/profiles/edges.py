@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from triage.drift.profiles.keys import CELLS, ZERO_RANK, cell_ranks, lower_bound
+from triage.drift.profiles.ranks import CELLS, cell_ranks, lower_bound
 
 FINE_BINS = 1024
 KNOWN_VALUES = 10_000
@@ -40,7 +40,7 @@ class Kind(StrEnum):
 class FeatureSpec:
     """One feature and its bins.
 
-    Numbers: ``cuts`` are k+1 ascending cell ranks (`keys`) of ``(x - shift) * scale``; they make k bins, with one more
+    Numbers: ``cuts`` are k+1 ascending cell ranks (`ranks`) of ``(x - shift) * scale``; they make k bins, with one more
     on either side for what lies beyond the baseline's range by over 10% of its span. ``atoms`` maps a bin to the value
     that fills it. Categories: ``values`` are counted one by one; with ``open`` the baseline had more values than could
     be listed, so that a value that isn't listed is not necessarily new. An unmeasured feature has its ``reason``.
@@ -67,13 +67,11 @@ class FeatureSpec:
         return self.shift + lower_bound(np.array(self.cuts, np.int64), self.scale)
 
     @cached_property
-    def bin_of_key(self) -> np.ndarray:
-        """For each key its bin, uint16 of shape (65536,): the tables of 2,000 features take 260 MB."""
+    def bin_of_rank(self) -> np.ndarray:
+        """For each cell its bin, uint16 of shape (65536,): the tables of 2,000 features take 260 MB."""
         cuts = np.clip(np.array(self.cuts, np.intp), 0, CELLS)
         widths = np.diff(cuts, prepend=0, append=CELLS)
-        bin_of_rank = np.repeat(np.arange(len(widths), dtype=np.uint16), widths)
-        # Keys order like sign and magnitude: the lower half of the ranks are the negative keys, from the last one down.
-        return np.concatenate((bin_of_rank[ZERO_RANK:], bin_of_rank[ZERO_RANK - 1 :: -1]))
+        return np.repeat(np.arange(len(widths), dtype=np.uint16), widths)
 
     @cached_property
     def value_set(self) -> pa.Array:
@@ -150,14 +148,13 @@ def plan_numbers(name: str, sample: np.ndarray, kind: Kind = Kind.NUMERIC) -> Fe
     span = float(values.max()) - float(values.min())
     margin = BEYOND * span if math.isfinite(span) else 0.0
     low, high = cell_ranks(np.array([centred.min() - margin, centred.max() + margin]), scale)
-    cuts = np.concatenate(([low], starts, [high + 1]))
-    cuts = np.unique(np.where(cuts == ZERO_RANK, ZERO_RANK - 1, cuts))  # -0.0 belongs with 0.0
+    cuts = np.unique(np.concatenate(([low], starts, [high + 1])))
     heavy = cells[counts > _ATOM_SHARE * len(values)]
     return FeatureSpec(name, kind, shift, scale, tuple(cuts.tolist()), _atoms(values, ranks, cuts, heavy))
 
 
 def centre_and_scale(values: np.ndarray) -> tuple[float, float]:
-    """What `keys` are taken of: ``(values - shift) * scale`` (finite, float64, shape (n,), n > 0)."""
+    """What `ranks` are taken of: ``(values - shift) * scale`` (finite, float64, shape (n,), n > 0)."""
     few = values[:: max(1, len(values) // _FEW)]
     shift = float(np.median(few))
     if values[0] == np.rint(values[0]) and np.array_equal(values, np.rint(values)):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from triage.drift.profiles.columns import Unreadable, kind_of, numbers, values, whole
-from triage.drift.profiles.count import counter
+from triage.drift.profiles.count import count
 from triage.drift.profiles.edges import Edges, FeatureSpec, Kind, plan_numbers, plan_values
 from triage.drift.profiles.profile import FeatureProfile, WindowProfile, empty_feature, merge_all
 from triage.drift.profiles.tally import CAPACITY, Tally, trimmed
@@ -39,8 +39,7 @@ def profile_batch(batch: Batch, edges: Edges) -> WindowProfile:
 def profile_batches(batches: Iterable[Batch], edges: Edges) -> WindowProfile:
     """The profile of all ``batches``, merged in their order, so that the two moments come out the same each time.
 
-    One thread counts: numpy hands the interpreter's lock over at every call, and two threads that count cost each other
-    more than they gain. What takes turns with it well is reading (`triage.reading.ahead`).
+    One thread counts, while another reads the next batches (`triage.reading.ahead`): reading takes longer.
     """
     return merge_all(edges, (profile_batch(batch, edges) for batch in batches))
 
@@ -86,7 +85,7 @@ def _unread(spec: FeatureSpec, rows: int, type_: str, reason: str) -> FeaturePro
 
 def _profile_numbers(spec: FeatureSpec, array: pa.Array, rows: int, type_: str) -> FeatureProfile:
     found = numbers(array)
-    counted = counter().count(found.values, spec)
+    counted = count(found.values, spec)
     return FeatureProfile(
         spec,
         rows,
@@ -122,6 +121,6 @@ def _tally(distinct: pa.Array, counts: np.ndarray) -> Tally:
         present = present[np.argpartition(counts[present], -CAPACITY - 1)[-CAPACITY - 1 :]]
     texts = distinct.take(pa.array(present)).to_pylist()
     merged: dict[str, int] = {}
-    for text, count in zip(texts, counts[present].tolist(), strict=True):
-        merged[text] = merged.get(text, 0) + count
+    for text, times in zip(texts, counts[present].tolist(), strict=True):
+        merged[text] = merged.get(text, 0) + times
     return trimmed(merged, total)

@@ -1,4 +1,4 @@
-"""One column counted in 65,536 cells (`keys`), with its values kept by cell: what the exact search looks into."""
+"""One column counted in 65,536 cells (`ranks`), with its values at hand: what the exact search looks into."""
 
 from dataclasses import dataclass
 
@@ -7,33 +7,28 @@ import pyarrow as pa
 
 from triage.drift.profiles.columns import numbers
 from triage.drift.profiles.edges import centre_and_scale
-from triage.drift.profiles.keys import CELLS, cell_bits, rank_of_key
+from triage.drift.profiles.loops import count_in_cells, find_ties, pick
+from triage.drift.profiles.ranks import CELLS, HIGHEST, LOWEST
 
-_SLICE_ROWS = 1 << 17
 _SAMPLE = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The cells: `keys` of ``(x - shift) * scale``."""
+    """The cells: `ranks` of ``(x - shift) * scale``."""
 
     shift: float
     scale: float
 
-    def bits(self, values: np.ndarray) -> np.ndarray:
-        """The cell (upper half) of each value and its place within (lower half), uint32; sign and magnitude."""
-        with np.errstate(over="ignore"):
-            return cell_bits(values + (0.0 - self.shift), self.scale)  # -0.0 + 0.0 is 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """One column: its values that are not NaN and their ``keys``, part by part; ``counts`` by cell in ascending
-    order; rows ``missing`` (null, NaN)."""
+    """One column: its values with the ``ranks`` of their cells, part by part, ``counts`` by cell, and rows ``missing``
+    (null, NaN)."""
 
     axis: Axis
     parts: tuple[np.ndarray, ...]
-    keys: tuple[np.ndarray, ...]
+    ranks: tuple[np.ndarray, ...]
     counts: np.ndarray
     missing: int
 
@@ -41,18 +36,13 @@ class Cells:
     def size(self) -> int:
         return int(self.counts.sum())
 
-    def inside(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The values in the cells marked in ``chosen`` (bool by rank, shape (65536,)), with their ranks."""
-        rank = rank_of_key()
-        if not chosen.any():
-            return np.empty(0), np.empty(0, np.int64)
-        by_key = chosen[rank]
-        values, keys = [np.empty(0)], [np.empty(0, np.uint16)]
-        for part, part_keys in zip(self.parts, self.keys, strict=True):
-            picked = np.flatnonzero(by_key.take(part_keys))
-            values.append(part.take(picked))
-            keys.append(part_keys.take(picked))
-        return np.concatenate(values), rank.take(np.concatenate(keys))
+    def inside(self, chosen: np.ndarray) -> np.ndarray:
+        """The values in the cells marked in ``chosen`` (bool by rank, shape (65536,)), ascending."""
+        found, n = np.empty(int(self.counts[chosen].sum())), 0
+        if len(found):
+            for values, ranks in zip(self.parts, self.ranks, strict=True):
+                n += pick(values, ranks, chosen, found[n:])
+        return np.sort(found)
 
 
 def axis_of(values: np.ndarray) -> Axis:
@@ -64,21 +54,24 @@ def axis_of(values: np.ndarray) -> Axis:
 
 def cells_of(column: pa.ChunkedArray, axis: Axis) -> Cells:
     """Count one column of numbers in the cells of ``axis``. Infinities count as the largest values there are."""
-    parts, kept, counts, missing = [], [], np.zeros(CELLS, np.int64), 0
-    for chunk in column.chunks:
-        found = numbers(chunk)
-        values = found.values
-        with np.errstate(invalid="ignore"):
-            unclean = np.isnan(values.sum())  # also where both infinities are met
-        if unclean:
-            values = values[~np.isnan(values)]
-        missing += found.nulls + len(found.values) - len(values)
-        for start in range(0, len(values), _SLICE_ROWS):
-            part = values[start : start + _SLICE_ROWS]
-            keys = (axis.bits(part) >> np.uint32(16)).astype(np.uint16)
-            counts += np.bincount(keys, minlength=CELLS)
-            parts.append(part)
-            kept.append(keys)
-    by_rank = np.zeros(CELLS, np.int64)
-    by_rank[rank_of_key()] = counts
-    return Cells(axis, tuple(parts), tuple(kept), by_rank, missing)
+    found = [numbers(chunk) for chunk in column.chunks]
+    parts = tuple(part.values for part in found)
+    ranks = tuple(np.empty(len(values), np.uint16) for values in parts)
+    counts = np.zeros(CELLS, np.int64)
+    for values, places in zip(parts, ranks, strict=True):
+        count_in_cells(values, axis.shift, axis.scale, places, counts)
+    numbered = np.zeros(CELLS, np.int64)
+    numbered[LOWEST : HIGHEST + 1] = counts[LOWEST : HIGHEST + 1]
+    missing = sum(part.nulls for part in found) + int((counts - numbered).sum())
+    return Cells(axis, parts, ranks, numbered, missing)
+
+
+def ties(columns: tuple[Cells, ...], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The value of each chosen cell that holds only one in all ``columns`` (float64 by rank, else NaN), and the chosen
+    cells that hold more."""
+    one, several = np.full(CELLS, np.nan), np.zeros(CELLS, bool)
+    for column in columns:
+        for values, ranks in zip(column.parts, column.ranks, strict=True):
+            find_ties(values, ranks, chosen, one, several)
+    one[several] = np.nan
+    return one, several
