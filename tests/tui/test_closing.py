@@ -16,5 +16,5 @@ async def test_screens_that_were_closed_leave_no_lines_behind(tmp_path: Path) ->
         for _ in range(3):
             await press(pilot, *VISIT)
             gc.collect()
-            alive.append(sum(isinstance(thing, Strip) for thing in gc.get_objects()))
+            alive.append(sum(type(thing) is Strip for thing in gc.get_objects()))
         assert alive[-1] <= alive[0]
