@@ -56,10 +56,22 @@ def test_views_that_cannot_be_written_to_are_taken_and_other_types_refused(loop)
 
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 @pytest.mark.parametrize("left", [0, 20])
-def test_a_file_that_was_cut_short_is_no_harm(loop, tmp_path: Path, suffix: str, left: int) -> None:
+def test_a_file_that_was_cut_short_is_replaced(loop, tmp_path: Path, suffix: str, left: int) -> None:
     loop()(np.arange(4.0))
     for file in kept(tmp_path, suffix):
         file.write_bytes(file.read_bytes()[:left])
+    assert loop()(np.arange(4.0)) == 6.0
+    assert all(file.stat().st_size > left for file in kept(tmp_path, suffix))
+    made = [file.stat().st_mtime_ns for file in kept(tmp_path, "nbc")]
+    assert loop()(np.arange(4.0)) == 6.0
+    assert [file.stat().st_mtime_ns for file in kept(tmp_path, "nbc")] == made
+
+
+def test_what_can_be_neither_read_nor_replaced_is_no_harm(loop, tmp_path: Path) -> None:
+    loop()(np.arange(4.0))
+    for file in kept(tmp_path, "nbi"):
+        file.unlink()
+        file.mkdir()
     assert loop()(np.arange(4.0)) == 6.0
 
 

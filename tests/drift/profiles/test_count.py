@@ -59,6 +59,16 @@ def test_one_nan_in_a_long_column_changes_no_other_figure() -> None:
     assert (found.sum_1, found.sum_2) == (pytest.approx(clean.sum_1), pytest.approx(clean.sum_2))
 
 
+def test_moments_far_from_the_baseline_stay_right_beside_nan() -> None:
+    rng = np.random.default_rng(1)
+    spec, values = plan_numbers("x", rng.normal(size=1_000)), rng.normal(1e6, 1, 500_000)
+    values[::1000] = math.nan
+    found, n = count(values, spec), np.count_nonzero(~np.isnan(values))
+    mean = found.sum_1 / n
+    assert spec.shift + mean == pytest.approx(np.nanmean(values), rel=1e-11)
+    assert found.sum_2 / n - mean * mean == pytest.approx(np.nanvar(values), rel=0.01)
+
+
 def test_columns_that_are_views_of_others_are_counted() -> None:
     table = np.random.default_rng(1).normal(size=(1_000, 3))
     table.flags.writeable = False

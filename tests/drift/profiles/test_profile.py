@@ -1,3 +1,4 @@
+import json
 import math
 
 import numpy as np
@@ -81,6 +82,25 @@ def test_a_broken_saved_profile_is_refused_with_a_hint(body: bytes) -> None:
     with pytest.raises(DataError, match="can't be read") as caught:
         WindowProfile.from_bytes(body)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "to"),
+    [
+        ("edges", "cuts", [5, 3]),
+        ("edges", "cuts", [2**70]),
+        ("edges", "cuts", [-1, 4]),
+        ("edges", "cuts", [1.5]),
+        ("edges", "shift", "inf"),
+        ("edges", "scale", "nan"),
+        ("features", "counts", [1]),
+    ],
+)
+def test_a_saved_profile_whose_bins_are_none_is_refused(where: str, what: str, to: object) -> None:
+    data = json.loads(profile_batch(BASELINE, EDGES).to_bytes())
+    data[where][0][what] = to
+    with pytest.raises(DataError, match="can't be read: "):
+        WindowProfile.from_bytes(json.dumps(data).encode())
 
 
 def test_a_saved_profile_of_a_newer_format_is_refused() -> None:

@@ -127,6 +127,15 @@ def test_limits_decide_what_is_large_enough() -> None:
     assert (strict, loose) == (Movement.MOVED, Movement.STEADY)
 
 
+@pytest.mark.parametrize(("before", "now"), [(0.1, 1 - 0.9), (1 - 0.9, 0.1), (0.0, -1e-17), (0.0, 0.3 - 3 * 0.1)])
+def test_a_common_value_that_rounding_moved_is_the_same_value(before: float, now: float) -> None:
+    others = np.random.default_rng(3).gamma(2, 3, 3_000) + 0.2
+    baseline, current = (pa.table({"x": np.append(others, np.full(7_000, value))}) for value in (before, now))
+    edges = plan_edges(baseline)
+    (drift,) = compare(profile_batch(baseline, edges), profile_batch(current, edges))
+    assert drift.verdict is Movement.STEADY
+
+
 def test_windows_on_different_edges_are_refused() -> None:
     other = plan_edges(pa.table({"price": [1.0, 2.0]}))
     with pytest.raises(DataError):

@@ -39,6 +39,12 @@ def test_zero_and_minus_zero_are_one_value() -> None:
     assert test.ks.effect == 0
 
 
+def test_infinities_count_as_the_largest_values_also_beside_the_largest_finite_ones() -> None:
+    test = exact_test("x", column([1e308] * 4 + [float("inf")] * 2), column([1.0, 2.0, 3.0, 4.0]))
+    assert test.ks is not None
+    assert (test.ks.effect, test.ks.n_baseline) == (1.0, 6)
+
+
 def test_psi_of_a_window_with_itself_is_zero_nulls_and_nan_included() -> None:
     a = column([1.0, None, float("nan"), 2.0, float("inf"), -float("inf")])
     test = exact_test("x", a, a)

@@ -1,8 +1,9 @@
 """Loops compiled to machine code by numba, on their first call: they hold no lock, and make no array on the way."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
-from typing import Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numba
 from numba import types
@@ -19,8 +20,8 @@ def read_only(type_: types.Type) -> types.Array:
 class Loop(Generic[P, R]):
     """A function of arrays and numbers whose types are ``signature``.
 
-    What was compiled is kept on disk, beside the file or in the user's cache, for the next process. Where neither can
-    be written, or what is there can't be read, it is compiled once more: half a second, and no other harm.
+    What was compiled is kept on disk, beside the file or in the user's cache, for the next process. What is there but
+    can't be read is replaced; where nothing can be written, every process compiles for itself.
     """
 
     def __init__(self, function: Callable[P, R], signature: tuple[types.Type, ...]) -> None:
@@ -33,19 +34,28 @@ class Loop(Generic[P, R]):
 
     @cached_property
     def _ready(self) -> Callable[P, R]:
-        try:
-            return self._compile(cache=True)
-        except Exception:  # a full disk, nowhere to write, a file cut short: the second try tells the loop's own faults
-            return self._compile(cache=False)
+        with suppress(Exception):  # of the cache, whatever it is: the last try below tells the loop's own faults
+            try:
+                return self._compiled(self._made(cache=True))
+            except Exception:
+                made = self._made(cache=True)
+                made._cache.flush()
+                return self._compiled(made)
+        return self._compiled(self._made(cache=False))
 
-    def _compile(self, cache: bool) -> Callable[P, R]:
-        return numba.njit(self._signature, nogil=True, error_model="numpy", cache=cache)(self._function)  # type: ignore[no-any-return]
+    def _made(self, cache: bool) -> Any:
+        return numba.njit(self._function, nogil=True, error_model="numpy", cache=cache)
+
+    def _compiled(self, made: Any) -> Callable[P, R]:
+        made.compile(self._signature)
+        made.disable_compile()
+        return made  # type: ignore[no-any-return]
 
 
 def compiled(*signature: types.Type) -> Callable[[Callable[P, R]], Loop[P, R]]:
     """Make a loop of a function.
 
-    Numba sees when the file of a loop changes, but not when a function changes that the loop calls from another file:
-    both must stand in one.
+    What is kept is compiled anew when the file of the loop changes, but not when another does: all loops, and what they
+    call, stand in one file, which is to be touched when the options here change.
     """
     return lambda function: Loop(function, signature)

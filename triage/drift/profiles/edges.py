@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from triage.drift.profiles.ranks import CELLS, cell_ranks, lower_bound
+from triage.drift.profiles.ranks import CELLS, ZERO_RANK, cell_ranks, lower_bound
 
 FINE_BINS = 1024
 KNOWN_VALUES = 10_000
@@ -93,12 +93,15 @@ class FeatureSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "FeatureSpec":
+        cuts, shift, scale = tuple(data["cuts"]), float(data["shift"]), float(data["scale"])
+        if list(cuts) != sorted({cut for cut in cuts if 0 <= cut <= CELLS}) or not math.isfinite(shift * scale):
+            raise ValueError(f"the bins of feature '{data['name']}' are none")
         return cls(
             name=data["name"],
             kind=Kind(data["kind"]),
-            shift=float(data["shift"]),
-            scale=float(data["scale"]),
-            cuts=tuple(data["cuts"]),
+            shift=shift,
+            scale=scale,
+            cuts=cuts,
             atoms={int(bin_): float(value) for bin_, value in data["atoms"].items()},
             values=tuple(data["values"]),
             open=bool(data["open"]),
@@ -148,7 +151,8 @@ def plan_numbers(name: str, sample: np.ndarray, kind: Kind = Kind.NUMERIC) -> Fe
     span = float(values.max()) - float(values.min())
     margin = BEYOND * span if math.isfinite(span) else 0.0
     low, high = cell_ranks(np.array([centred.min() - margin, centred.max() + margin]), scale)
-    cuts = np.unique(np.concatenate(([low], starts, [high + 1])))
+    cuts = np.concatenate(([low], starts, [high + 1]))
+    cuts = np.unique(np.where(cuts == ZERO_RANK, ZERO_RANK - 1, cuts))  # what rounding moves to just below the centre
     heavy = cells[counts > _ATOM_SHARE * len(values)]
     return FeatureSpec(name, kind, shift, scale, tuple(cuts.tolist()), _atoms(values, ranks, cuts, heavy))
 
@@ -156,7 +160,9 @@ def plan_numbers(name: str, sample: np.ndarray, kind: Kind = Kind.NUMERIC) -> Fe
 def centre_and_scale(values: np.ndarray) -> tuple[float, float]:
     """What `ranks` are taken of: ``(values - shift) * scale`` (finite, float64, shape (n,), n > 0)."""
     few = values[:: max(1, len(values) // _FEW)]
-    shift = float(np.median(few))
+    with np.errstate(over="ignore"):
+        shift = float(np.median(few))  # of two in the middle the mean, whose sum can overflow
+    shift = shift if math.isfinite(shift) else 2 * float(np.median(few / 2))
     if values[0] == np.rint(values[0]) and np.array_equal(values, np.rint(values)):
         shift = float(np.rint(shift))
     with np.errstate(over="ignore"):

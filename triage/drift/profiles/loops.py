@@ -30,8 +30,7 @@ def _rank(centred: float, scale: float) -> np.uint16:
     scaled = np.float32((centred + 0.0) * scale)
     square = np.float32(scaled * scaled)
     cell = (np.float32(square * square).view(np.uint32) >> np.uint32(16)) & np.uint32(0x7FFF)
-    turned = np.uint32(0) - (scaled.view(np.uint32) >> np.uint32(31))  # every bit, where the value is negative
-    return np.uint16((cell ^ turned) + np.uint32(ZERO_RANK))
+    return np.uint16(ZERO_RANK - 1 - cell if scaled.view(np.int32) < 0 else ZERO_RANK + cell)
 
 
 @register_jitable
@@ -92,6 +91,7 @@ def count_in_bins(
             for i in range(len(part)):
                 counts[bin_of_rank[ranks[i]]] += 1
             continue
+        total, total_of_squares = 0.0, 0.0
         for value in part:
             if value != value:
                 nans += 1
@@ -102,9 +102,11 @@ def count_in_bins(
             else:
                 centred = min(max(value - shift, -_LARGEST), _LARGEST)
                 minimum, maximum = min(minimum, value), max(maximum, value)
-                sum_1 += centred
-                sum_2 += centred * centred
+                total += centred
+                total_of_squares += centred * centred
                 counts[bin_of_rank[_rank(centred, scale)]] += 1
+        sum_1 += total
+        sum_2 += total_of_squares
     return nans, below, above, minimum, maximum, sum_1, sum_2
 
 

@@ -149,11 +149,13 @@ class FeatureProfile:
 
     @classmethod
     def from_json(cls, spec: FeatureSpec, data: Mapping[str, Any]) -> "FeatureProfile":
-        unseen = data["unseen"]
+        unseen, counts = data["unseen"], np.array(data["counts"], np.int64)
+        if counts.shape != empty_feature(spec).counts.shape:
+            raise ValueError(f"'{spec.name}' has {counts.size} counts for its bins")
         return cls(
             spec=spec,
             rows=data["rows"],
-            counts=np.array(data["counts"], np.int64),
+            counts=counts,
             nulls=data["nulls"],
             nans=data["nans"],
             infinities=(data["infinities"][0], data["infinities"][1]),
