@@ -13,8 +13,8 @@ async def test_screens_that_were_closed_leave_no_lines_behind(tmp_path: Path) ->
     async with app(standard(tmp_path)).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         alive = []
-        for _ in range(3):
+        for _ in range(6):
             await press(pilot, *VISIT)
             gc.collect()
             alive.append(sum(type(thing) is Strip for thing in gc.get_objects()))
-        assert alive[-1] <= alive[0]
+        assert min(alive[3:]) <= max(alive[:3]), "the last screen's may still be there, but not all that were"
