@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from triage.diagnosis.diagnose import SHARE, diagnose
+from triage.diagnosis.diagnose import LEAST_PROBABILITY, SHARE, diagnose
 from triage.diagnosis.scorecard import STRENGTH, score, shipped
 from triage.incident import CauseKind, Drop, Evidence, Measure, Verdict
 
@@ -102,6 +102,19 @@ def test_two_subjects_of_one_kind_divide_its_probability_by_what_they_explain() 
     causes = {cause.subject: cause for cause in diagnose(items, DROP, shipped()).causes}
     assert causes["large"].probability == pytest.approx(3 * causes["small"].probability, rel=0.01)
     assert causes["large"].share_of_drop == 0.6
+
+
+def test_a_cause_that_evidence_speaks_for_is_listed_however_unlikely_it_is_beside_another() -> None:
+    items = (
+        *(evidence(kind, Verdict.REFUTES) for kind in RUNGS if kind is not CauseKind.BAD_DEPLOY),
+        evidence(CauseKind.BAD_DEPLOY, Verdict.SUPPORTS, "version 3", 1.0),
+        evidence(CauseKind.DATA_QUALITY, Verdict.SUPPORTS, "feed", 0.05),
+        *(evidence(CauseKind.DATA_QUALITY, Verdict.SUPPORTS, f"column {i}", 0.001) for i in range(9)),
+    )
+    causes = diagnose(items, DROP, shipped()).causes
+    (broken,) = (cause for cause in causes if cause.kind is CauseKind.DATA_QUALITY)
+    assert broken.subject == "feed"
+    assert broken.probability < LEAST_PROBABILITY
 
 
 def test_what_is_about_no_cause_speaks_for_none_and_goes_by_its_own_name() -> None:

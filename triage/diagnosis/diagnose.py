@@ -7,7 +7,7 @@ from triage.incident import Cause, CauseKind, Diagnosis, Drop, Evidence, RuledOu
 from triage.numbers import figure, percent, whole_percent
 
 LEAST_PROBABILITY = 0.02
-"""Causes below this are not listed, unless nothing else is."""
+"""Causes below this are not listed, unless nothing else is, or evidence speaks for the kind and names none likelier."""
 
 MATERIAL_LOSS = 0.10
 """A loss of the KPI, as a fraction of its healthy level: it is said not to have got worse where less is certain."""
@@ -117,8 +117,12 @@ def _causes(evidence: Sequence[Evidence], scores: Scores) -> tuple[Cause, ...]:
             part = probability * (weight / total if total else 1 / len(named))
             causes.append(_cause(kind, subject, part, items, common))
     causes.sort(key=lambda cause: (-cause.probability, -(cause.share_of_drop or 0), cause.kind, cause.subject))
-    likely = [cause for cause in causes if cause.probability >= LEAST_PROBABILITY]
-    return tuple(likely or causes[:1])
+    first: dict[CauseKind, Cause] = {}
+    for cause in causes:
+        first.setdefault(cause.kind, cause)
+    spoken_for = [cause for cause in first.values() if cause.evidence]
+    listed = [cause for cause in causes if cause.probability >= LEAST_PROBABILITY or cause in spoken_for]
+    return tuple(listed or causes[:1])
 
 
 def _weight(item: Evidence) -> float:
