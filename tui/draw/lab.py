@@ -74,14 +74,16 @@ def faults(lab: Lab, now: datetime) -> list[Item]:
 
 
 def _fault(fault: "Fault", since: datetime | None, now: datetime) -> Item:
+    """Of one that is on, what it causes stands below its name: how long it has been on comes first."""
     cause = fault.cause.value.replace("_", " ") if fault.cause else "nothing is wrong"
     glyph, tone = ("●", "bad") if since else ("·", "quiet")
-    state = f"on, {age(since, now)}" if since else ""
+    words = f"{cause}: {fault.title}" if since else fault.title
 
     def draw(width: int) -> list[Line]:
-        title = (Span(f"{glyph} ", tone), *fill((say(fault.name, "strong"),), 20), Span(" "), Span(cause, "quiet"))
-        lines = [spread(title, (Span(state, "bad"),) if state else (), width)]
-        return [*lines, *folded(say(fault.title), width, (Span("  "),), most=2)]
+        name = (Span(f"{glyph} ", tone), *fill((say(fault.name, "strong"),), 20), Span(" "))
+        right = Span(f"on, {age(since, now)}", "bad") if since else None
+        first = spread(name, (right,), width) if right else cut((*name, Span(cause, "quiet")), width)
+        return [first, *folded(say(words), width, (Span("  "),), most=2)]
 
     return Item(draw, fault.name, f"triage lab inject {fault.name}")
 
