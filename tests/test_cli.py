@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +114,20 @@ def test_a_full_disk_is_named_and_a_device_is_never_replaced(home: Path) -> None
         assert "hint: " in done.stderr
         assert "Traceback" not in done.stderr
     assert FULL.is_char_device()
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written_to_is_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert main(["demo"]) == 1
+    said = capsys.readouterr().err
+    assert f"can't write {home / 'worlds'}: {os.strerror(code)}" in said
+    assert "hint: let this user write there" in said
 
 
 def test_a_report_goes_where_a_link_points(home: Path) -> None:

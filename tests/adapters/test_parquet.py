@@ -169,6 +169,14 @@ def test_a_column_that_some_files_lack_or_hold_as_another_type_is_there_in_all(t
     assert found.column("place").null_count == 24
 
 
+def test_a_column_that_is_of_no_common_type_is_named_with_both_and_the_file(tmp_path: Path) -> None:
+    pq.write_table(rows(range(24)), tmp_path / "a.parquet")
+    pq.write_table(rows(range(24, 48), x=[{"a": 1}] * 24), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"column 'x' is struct<a: int64> in .*b\.parquet.* in other files") as caught:
+        read(windows(tmp_path), None)
+    assert caught.value.hint
+
+
 def test_what_is_wrong_with_data_is_said_with_its_file_and_a_hint(tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
     with pytest.raises(DataError, match="has no files"):

@@ -68,3 +68,12 @@ def test_the_digest_changes_with_the_evidence_the_plan_and_the_champion() -> Non
     assert plan(diagnosed(CauseKind.FEATURE_DRIFT), "m", "2", other).digest != usual
     assert plan(diagnosed(CauseKind.FEATURE_DRIFT), "m", "3", EVIDENCE).digest != usual
     assert plan(diagnosed(CauseKind.CONCEPT_DRIFT), "m", "2", EVIDENCE).digest != usual
+
+
+@pytest.mark.parametrize("kind", [CauseKind.FEATURE_DRIFT, CauseKind.BAD_DEPLOY])
+def test_where_the_registry_knows_no_champion_nothing_is_proposed_that_changes_one(kind: CauseKind) -> None:
+    said = "no registered model 'nosuch'"
+    proposed = plan(diagnosed(kind), "nosuch", "", EVIDENCE, previous="1", no_champion=said)
+    assert proposed.covers == ()
+    assert all(action.effect is Effect.READ for action in proposed.actions)
+    assert said in proposed.summary

@@ -203,11 +203,21 @@ class ParquetScan:
             if name in self._dictionaries and not pa.types.is_dictionary(column.type):
                 column = column.cast(pa.string()).dictionary_encode()
             if column.type != type_:
-                column = column.cast(type_)
+                column = self._cast(column, group, name, type_)
             return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if name in group.footer.file.partitions:
             return pa.repeat(group.footer.file.partitions[name], rows.num_rows)
         return pa.nulls(rows.num_rows, type_)
+
+    def _cast(self, column: pa.ChunkedArray, group: RowGroup, name: str, type_: pa.DataType) -> pa.ChunkedArray:
+        try:
+            return column.cast(type_)
+        except pa.ArrowException as error:
+            where = f"{group.footer.file.path} of dataset '{self._dataset.name}'"
+            raise DataError(
+                f"column '{name}' is {column.type} in {where}, and {type_} in other files: {str(error)[:100]}",
+                hint="write it with one type in all files",
+            ) from None
 
     def _type(self, name: str, type_: pa.DataType) -> pa.DataType:
         """The type that a column of type ``type_`` in the files has in our batches."""

@@ -32,6 +32,7 @@ from triage.cli.output import complain
 from triage.errors import TriageError, UsageError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_ALLOWED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _EPILOG = """\
 exit codes: 0 nothing more to do, 1 failed, 2 usage, 3 waiting for approval, 4 needs a person;
 130 interrupted with Ctrl-C: 'triage resume' goes on
@@ -83,9 +84,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         _close_stdout()
         return 1
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        where = f" {error.filename}" if error.filename else ""
+        if error.errno in _NO_ROOM:
+            _close_stdout()
+            way = "make room"
+        elif error.errno in _NOT_ALLOWED:
+            way = "let this user write there"
+        else:
             raise
-        _close_stdout()
-        print(f"triage: can't write: {error.strerror}\n  hint: make room, or write to another place", file=sys.stderr)
+        complain(TriageError(f"can't write{where}: {error.strerror}", hint=f"{way}, or write to another place"))
         return 1
     return int(code)

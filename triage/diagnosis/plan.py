@@ -22,13 +22,15 @@ def plan(
     *,
     previous: str = "",
     too_early: str = "",
+    no_champion: str = "",
     routine: bool = False,
     stops: Mapping[str, str] = NOTHING,
 ) -> Plan:
     """What to do about ``diagnosis``: actions in order, and why not the others.
 
     ``champion`` names the version that serves now, ``previous`` the one that did before it; ``too_early`` says why the
-    newest rows are not fit to train on yet. With ``routine`` a model that has not got worse is retrained all the same.
+    newest rows are not fit to train on yet, ``no_champion`` why there is no champion to change. With ``routine`` a
+    model that has not got worse is retrained all the same.
     ``stops`` says by step what would end it, where the catalogue decides that.
     """
     cause = diagnosis.causes[0] if diagnosis.causes else None
@@ -39,6 +41,8 @@ def plan(
         drafted = _not_yet(cause, model, too_early)
     if cause is not None and cause.kind is CauseKind.BAD_DEPLOY and "rollback" in {one.step for one in drafted.actions}:
         drafted = _to_version(drafted, model, previous)
+    if no_champion and drafted.covers:
+        drafted = _nothing_to_change(drafted, no_champion)
     actions = tuple(replace(one, stops_if=stops.get(one.step) or one.stops_if) for one in drafted.actions)
     return bound(replace(drafted, actions=actions, champion=champion), evidence)
 
@@ -153,6 +157,22 @@ def _not_yet(cause: Cause, model: str, why: str) -> Plan:
             Alternative("retrain now", f"{why}; too early a retrain learns the middle of a change"),
             Alternative("roll back", "no recent deploy explains the drop"),
         ),
+    )
+
+
+def _nothing_to_change(drafted: Plan, why: str) -> Plan:
+    return Plan(
+        f"look further before anything is changed: {why}",
+        (
+            Action(
+                "investigate",
+                "Find out what serves",
+                Effect.READ,
+                why=why,
+                after="the catalogue's registry, registered_model and alias name the version that serves",
+            ),
+        ),
+        (Alternative(drafted.actions[0].step, "there is no champion in the registry that it could be compared with"),),
     )
 
 

@@ -91,9 +91,12 @@ def _most_explained(ctx: Context, report: LabelReport, before: Labelled, now: La
     try:
         loss = kpi_loss(ctx)
         usual = loss(before.values, predictions(ctx, windows.healthy(ctx)))
-        level = float(np.nanmean(loss(now.values, predictions(ctx, windows.current(ctx)))))
+        losses = loss(now.values, predictions(ctx, windows.current(ctx)))
     except Unmeasurable:
         return None
+    if np.isnan(losses).all():
+        return None
+    level = float(np.nanmean(losses))
     drop = level - float(np.nanmean(usual))
     lost = 1 - report.coverage / max(report.healthy_coverage, 1e-9)
     return max(0.0, lost * (level - float(np.nanquantile(usual, 0.01))) / drop) if drop > 0 else None

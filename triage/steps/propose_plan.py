@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from triage.diagnosis.plan import RETRAINED, plan
-from triage.errors import Refused, TriageError
+from triage.errors import NotFound, Refused, TriageError
 from triage.incident import CauseKind, Diagnosis, Effect
 from triage.reading import windows
 from triage.reading.challenger import judge_readiness
@@ -28,8 +28,11 @@ def run(ctx: Context) -> Findings:
     diagnosis = ctx.incident.diagnosis
     if diagnosis is None:
         unmeasured("there is no diagnosis to plan from")
+    no_champion = ""
     try:
         champion = ctx.ports.registry.champion(ctx.model.registered_model, ctx.model.alias).version
+    except NotFound as error:
+        champion, no_champion = "", error.message
     except TriageError as error:
         ctx.progress(f"the champion is not known: {error.message}")
         champion = "that serves now (the registry did not say which)"
@@ -41,6 +44,7 @@ def run(ctx: Context) -> Findings:
             ctx.incident.evidence,
             previous=_previous(ctx, diagnosis, champion),
             too_early=_too_early(ctx, diagnosis),
+            no_champion=no_champion,
             routine=ctx.params.routine,
             stops={"shadow": shadow_stops(ctx.model), "canary": canary_stops(ctx.model)},
         )
