@@ -87,7 +87,7 @@ def test_a_model_that_names_an_unknown_dataset_gets_the_nearest() -> None:
         ("url: http://127.0.0.1:9090", "url: http://me:hunter2@host", "prometheus.url", "has a password in it"),
         ("url: http://127.0.0.1:9090", "url: prometheus:9090", "prometheus.url", "no http(s) address"),
         ("uri: sqlite:///mlflow.db", "uri: mlruns", "registry.uri", "no MLflow address"),
-        ("version: 1\n", "version: 2\n", "version", "can't be '2'"),
+        ("version: 1\n", "version: 2\n", "version", "can't be '2'. Hint: allowed: 1"),
         ("incident: 48h", "incident: two days", "models.my_model.windows.incident", "90s, 30m, 48h or 14d"),
         ("target: 0.09", "target: .nan", "models.my_model.kpi.target", "must be a finite number"),
         ("task: classification", "task: clasification", "models.my_model.task", "did you mean 'classification'"),

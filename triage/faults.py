@@ -83,7 +83,8 @@ def _fault(document: Located, model: "type[BaseModel]", at: KeyPath, detail: "Er
         listing = f"allowed: {', '.join(allowed) or 'none'}" if len(allowed) <= 20 else ""
         return document.fault(path, f"no such key '{path[-1]}'", near(str(path[-1]), allowed, listing=listing))
     if kind in ("enum", "literal_error", "union_tag_invalid"):
-        allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
+        expected = str(context.get("expected") or context.get("expected_tags"))
+        allowed = re.findall(r"'([^']*)'", expected) or [expected]
         given = str(context.get("tag") or document.written.get(path, detail["input"]))
         hint = near(given, allowed, listing="allowed: " + ", ".join(allowed))
         return document.fault(path, f"can't be '{given[:40]}'", hint)
