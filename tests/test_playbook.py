@@ -78,6 +78,17 @@ def test_a_check_on_a_step_that_does_not_run_before_is_refused() -> None:
         "  - id: a\n    uses: diagnose\n    when: [{check: output_is, step: kpi, name: moved, at_least: 1}]\n"
     )
     assert "'kpi' does not run before this step" in said
+    assert "add 'kpi' to the needs of 'a'" in said
+
+
+def test_a_check_on_a_step_that_runs_later_or_is_none_is_not_answered_with_a_cycle() -> None:
+    check = "    when: [{check: output_is, step: %s, name: moved, at_least: 1}]\n"
+    said = faults(
+        "  - id: a\n    uses: measure_kpi\n" + check % "late" + "  - {id: late, uses: diagnose, needs: [a]}\n"
+    )
+    assert "'late' does not run before this step. Hint: name one that it needs" in said
+    said = faults("  - {id: kpi, uses: measure_kpi}\n  - id: a\n    uses: diagnose\n    needs: [kpi]\n" + check % "kpj")
+    assert "no step with the id 'kpj'. Hint: did you mean 'kpi'?" in said
 
 
 def test_an_unknown_check_is_refused() -> None:

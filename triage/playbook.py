@@ -187,12 +187,16 @@ def _lint_step(
     for position, need in enumerate(step.needs):
         if need not in by_id:
             yield document.fault((*where, "needs", position), f"no step with the id '{need}'", near(need, by_id))
+    above = _ancestors(step, by_id)
     for position, check in enumerate(step.when):
-        if isinstance(check, OutputIs) and check.step not in _ancestors(step, by_id):
-            hint = near(check.step, by_id, listing=f"add '{check.step}' to the needs of '{step.id}'")
-            yield document.fault(
-                (*where, "when", position, "step"), f"'{check.step}' does not run before this step", hint
-            )
+        if isinstance(check, OutputIs) and check.step not in by_id:
+            message = f"no step with the id '{check.step}'"
+            yield document.fault((*where, "when", position, "step"), message, near(check.step, by_id))
+        elif isinstance(check, OutputIs) and check.step not in above:
+            after = step.id == check.step or step.id in _ancestors(by_id[check.step], by_id)
+            hint = "name one that it needs" if after else f"add '{check.step}' to the needs of '{step.id}'"
+            message = f"'{check.step}' does not run before this step"
+            yield document.fault((*where, "when", position, "step"), message, hint)
         if isinstance(check, PlanHas) and check.action not in registry.names():
             yield document.fault(
                 (*where, "when", position, "action"), f"no step '{check.action}'", near(check.action, registry.names())
