@@ -126,8 +126,8 @@ def test_a_folder_that_cannot_be_written_to_is_named(
     monkeypatch.setattr(Path, "mkdir", refuse)
     assert main(["demo"]) == 1
     said = capsys.readouterr().err
-    assert f"can't write {home / 'worlds'}: {os.strerror(code)}" in said
-    assert "hint: let this user write there" in said
+    assert f"can't use {home / 'worlds'}: {os.strerror(code)}" in said
+    assert "hint: let this user read and write there" in said
 
 
 def test_a_report_goes_where_a_link_points(home: Path) -> None:

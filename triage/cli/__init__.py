@@ -84,14 +84,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _close_stdout()
         return 1
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
         if error.errno in _NO_ROOM:
             _close_stdout()
-            way = "make room"
-        elif error.errno in _NOT_ALLOWED:
-            way = "let this user write there"
+            complain(TriageError(f"can't write: {error.strerror}", hint="make room, or write to another place"))
+        elif error.errno in _NOT_ALLOWED and error.filename:
+            hint = "let this user read and write there, or name another place"
+            complain(TriageError(f"can't use {error.filename}: {error.strerror}", hint=hint))
         else:
             raise
-        complain(TriageError(f"can't write{where}: {error.strerror}", hint=f"{way}, or write to another place"))
         return 1
     return int(code)

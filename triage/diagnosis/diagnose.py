@@ -117,11 +117,10 @@ def _causes(evidence: Sequence[Evidence], scores: Scores) -> tuple[Cause, ...]:
             part = probability * (weight / total if total else 1 / len(named))
             causes.append(_cause(kind, subject, part, items, common))
     causes.sort(key=lambda cause: (-cause.probability, -(cause.share_of_drop or 0), cause.kind, cause.subject))
-    first: dict[CauseKind, Cause] = {}
-    for cause in causes:
-        first.setdefault(cause.kind, cause)
-    spoken_for = [cause for cause in first.values() if cause.evidence]
-    listed = [cause for cause in causes if cause.probability >= LEAST_PROBABILITY or cause in spoken_for]
+    first = {cause.kind: cause.subject for cause in reversed(causes) if cause.evidence}
+    listed = [
+        cause for cause in causes if cause.probability >= LEAST_PROBABILITY or first.get(cause.kind) == cause.subject
+    ]
     return tuple(listed or causes[:1])
 
 

@@ -2,7 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.drift.profiles.ranks import HIGHEST, LOWEST, cell_ranks, lower_bound
+from triage.drift.profiles.loops import HIGHEST, LOWEST
+from triage.drift.profiles.ranks import cell_ranks, lower_bound
 
 finite = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=50)
 

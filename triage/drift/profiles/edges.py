@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from triage.drift.profiles.ranks import CELLS, ZERO_RANK, cell_ranks, lower_bound
+from triage.drift.profiles.loops import CELLS, ZERO_RANK
+from triage.drift.profiles.ranks import cell_ranks, lower_bound
 
 FINE_BINS = 1024
 KNOWN_VALUES = 10_000

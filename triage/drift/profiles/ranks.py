@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from triage.drift.profiles.loops import CELLS, HIGHEST, LOWEST, ZERO_RANK, write_ranks
+from triage.drift.profiles.loops import ZERO_RANK, write_ranks
 
 
 def cell_ranks(centred: np.ndarray, scale: float) -> np.ndarray:
@@ -19,6 +19,3 @@ def lower_bound(ranks: np.ndarray, scale: float) -> np.ndarray:
     power = np.minimum(bits, 0x7F80).astype(np.uint32) << np.uint32(16)
     magnitude = power.view(np.float32).astype(np.float64) ** 0.25
     return np.where(ranks >= ZERO_RANK, magnitude, -magnitude) / scale
-
-
-__all__ = ["CELLS", "HIGHEST", "LOWEST", "ZERO_RANK", "cell_ranks", "lower_bound"]

@@ -7,8 +7,7 @@ import pyarrow as pa
 
 from triage.drift.profiles.columns import numbers
 from triage.drift.profiles.edges import centre_and_scale
-from triage.drift.profiles.loops import count_in_cells, find_ties, pick
-from triage.drift.profiles.ranks import CELLS, HIGHEST, LOWEST
+from triage.drift.profiles.loops import CELLS, HIGHEST, LOWEST, count_in_cells, find_ties, pick
 
 _SAMPLE = 1 << 14
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from triage.drift.profiles.groups import PARTS
-from triage.drift.profiles.loops import widest_gap
-from triage.drift.profiles.ranks import CELLS
+from triage.drift.profiles.loops import CELLS, widest_gap
 from triage.drift.shift.cells import Cells, ties
 
 _MANY = 0.5
